@@ -1,0 +1,1 @@
+"""Colorize: a service that gives black-and-white photos their colours."""

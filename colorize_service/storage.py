@@ -1,0 +1,102 @@
+"""Pictures by id, in a local folder that several workers and replicas may share."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class StorageFull(Exception):
+    """There is no room for another picture; nothing of it was kept."""
+
+
+def no_space(error: OSError) -> bool:
+    """Whether an error says that a disk or a quota is full."""
+    return error.errno in _FULL
+
+
+class Storage:
+    """A folder of JPEG files, ``ROOT/COLLECTION/ab/cd/ID.jpg`` where ``abcd`` begins the id.
+
+    Two levels of 256 folders each keep a million files at about 15 a folder. A file is written under ``ROOT/.tmp``
+    and renamed when it is complete and on the disk, so its own name never shows part of it. Whoever writes holds a
+    shared lock that ends with the process; when a store is opened and nobody holds that lock, what lies in ``.tmp``
+    was left by a crash and is removed.
+    """
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._temporary = root / ".tmp"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()
+
+    def put(self, collection: str, data: bytes) -> str:
+        """Store ``data`` for good under a new random id (UUID version 4), which is returned.
+
+        Raises:
+            StorageFull: if the disk or the quota is full.
+            OSError: if the file cannot be written for another reason.
+        """
+        file_id = str(uuid.uuid4())
+        temporary = self._temporary / file_id
+        target = self._path(collection, file_id)
+        try:
+            with self._lock(fcntl.LOCK_SH):
+                try:
+                    _write_durably(temporary, data)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    temporary.rename(target)
+                except BaseException:
+                    temporary.unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            if no_space(error):
+                raise StorageFull from error
+            raise
+        return file_id
+
+    def find(self, collection: str, file_id: str) -> Path | None:
+        """The path of a stored file, or None. An id that is not a version 4 UUID in its usual form has no file."""
+        if not is_id(file_id):
+            return None
+        path = self._path(collection, file_id)
+        return path if path.is_file() else None
+
+    def _path(self, collection: str, file_id: str) -> Path:
+        return self._root / collection / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"
+
+    @contextlib.contextmanager
+    def _lock(self, operation: int) -> Iterator[None]:
+        descriptor = os.open(self._temporary / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, operation)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _remove_leftovers(self) -> None:
+        with contextlib.suppress(BlockingIOError), self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for path in self._temporary.iterdir():
+                if path.name != "lock":
+                    path.unlink(missing_ok=True)
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` is a version 4 UUID written as :func:`uuid.uuid4` writes it (RFC 9562, lower case)."""
+    try:
+        value = uuid.UUID(text)
+    except ValueError:
+        return False
+    return value.version == 4 and str(value) == text
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

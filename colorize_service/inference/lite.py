@@ -1,0 +1,38 @@
+"""ColorizeNet-Lite: one ONNX graph from lightness to chroma."""
+
+import math
+
+import numpy as np
+
+from colorize_service.inference import colour
+from colorize_service.inference.bundle import Bundle, Processing
+from colorize_service.inference.session import open_session
+
+
+class Lite:
+    """Bundle kind ``lite``: file ``model``, input ``luminance`` float32 (n, 1, h, w), L* in 0…100; output ``ab``
+    float32 (n, 2, h', w'), a* and b*."""
+
+    def __init__(self, bundle: Bundle, device: str, threads: int):
+        self._processing = bundle.manifest.processing
+        self._session = open_session(bundle.path("model"), device, threads)
+
+    def processing_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height in pixels at which the model sees a picture of ``width`` × ``height``."""
+        return _fit(width, height, self._processing)
+
+    def chroma(self, luma: np.ndarray) -> np.ndarray:
+        """Chroma of a gray picture: uint8 (h, w) luma at a processing size -> uint8 (h, w, 2), Cb and Cr."""
+        lightness = colour.lightness(luma)
+        (ab,) = self._session.run(["ab"], {"luminance": lightness[None, None]})
+        return colour.chroma(lightness, ab[0])
+
+
+def _fit(width: int, height: int, processing: Processing) -> tuple[int, int]:
+    """The picture's shape with its shorter side at the model's best size, in whole multiples of what the graph takes;
+    a strip keeps its shape and gets smaller instead, to stay within the pixels that a run may take."""
+    step, most = processing.multiple_of, processing.max_pixels
+    ratio = max(width, height) / min(width, height)
+    shorter = max(step, min(processing.shorter_side, int(math.sqrt(most / ratio))) // step * step)
+    longer = min(round(shorter * ratio / step) * step, most // shorter // step * step)
+    return (longer, shorter) if width >= height else (shorter, longer)

@@ -1,0 +1,100 @@
+"""The queue in front of work that is heavy: a few at a time, a bounded number waiting, first come first served."""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# How often a waiting photo looks whether its client is still there.
+_LOOK_SECONDS = 0.25
+
+
+class Busy(Exception):
+    """The work cannot be taken now. ``retry_after`` is a guess in whole seconds of when it could be."""
+
+    def __init__(self, sentence: str, retry_after: int):
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class Abandoned(Exception):
+    """Whoever asked for the work is gone."""
+
+
+class WorkQueue:
+    """At most ``in_work`` turns at a time; at most ``waiting`` wait for one, each ``timeout`` seconds at most."""
+
+    def __init__(self, in_work: int, waiting: int, timeout: float):
+        self._in_work, self._waiting, self._timeout = in_work, waiting, timeout
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._line: deque[threading.Event] = deque()
+        self._seconds_per_turn = 1.0  # a moving average
+
+    @contextmanager
+    def turn(self, abandoned: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Wait for a turn and hold it within the ``with`` block.
+
+        Args:
+            abandoned: asked now and then while waiting, and once before the turn begins.
+
+        Raises:
+            Busy: at once if the line is full; later if the turn does not come in time.
+            Abandoned: if ``abandoned()`` says so.
+        """
+        self._enter(abandoned)
+        started = time.monotonic()
+        try:
+            if abandoned():
+                raise Abandoned
+            yield
+            self._seconds_per_turn += 0.1 * (time.monotonic() - started - self._seconds_per_turn)
+        finally:
+            self._leave()
+
+    def check(self) -> None:
+        """Raise :class:`Busy` if a photo that came now would find the line full."""
+        with self._lock:
+            if self._busy >= self._in_work and len(self._line) >= self._waiting:
+                raise self._full()
+
+    def _enter(self, abandoned: Callable[[], bool]) -> None:
+        with self._lock:
+            if self._busy < self._in_work:
+                self._busy += 1
+                return
+            if len(self._line) >= self._waiting:
+                raise self._full()
+            my_turn = threading.Event()
+            self._line.append(my_turn)
+        deadline = time.monotonic() + self._timeout
+        while not my_turn.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
+            if abandoned():
+                self._give_up(my_turn)
+                raise Abandoned
+            if time.monotonic() >= deadline:
+                self._give_up(my_turn)
+                raise self._busy_error("The photo waited too long for its turn; please try again later.")
+
+    def _give_up(self, my_turn: threading.Event) -> None:
+        with self._lock:
+            if not my_turn.is_set():
+                self._line.remove(my_turn)
+                return
+        self._leave()  # the turn came between the last look and now: pass it on
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()  # the turn passes over: as many are busy as before
+            else:
+                self._busy -= 1
+
+    def _full(self) -> Busy:
+        return self._busy_error("Too many photos are waiting; please try again later.")
+
+    def _busy_error(self, sentence: str) -> Busy:
+        seconds = self._seconds_per_turn * (len(self._line) + 1) / self._in_work
+        return Busy(sentence, retry_after=min(120, max(1, math.ceil(seconds))))

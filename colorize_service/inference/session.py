@@ -1,0 +1,71 @@
+"""ONNX Runtime sessions on the device that truly works."""
+
+import ctypes
+import logging
+from pathlib import Path
+
+import onnxruntime as ort
+
+log = logging.getLogger(__name__)
+
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+
+
+class DeviceUnavailable(Exception):
+    """CUDA was demanded and does not work; the message says why."""
+
+
+def open_session(path: Path, device: str, threads: int) -> ort.InferenceSession:
+    """Load an ONNX file.
+
+    Args:
+        path: the ONNX file.
+        device: ``cuda``, ``cpu`` or ``auto`` (CUDA where it works, else the CPU).
+        threads: threads that one run may use on the CPU.
+
+    Raises:
+        DeviceUnavailable: if ``device`` is ``cuda`` and CUDA does not work.
+        onnxruntime.capi.onnxruntime_pybind11_state.*: if the file is no model that ONNX Runtime runs.
+    """
+    why_not = "DEVICE=cpu" if device == "cpu" else _why_no_cuda()
+    session = _session(path, [_CUDA, _CPU] if why_not is None else [_CPU], threads)
+    if session.get_providers()[0] == _CUDA:
+        log.info("The model runs on CUDA.")
+        return session
+    why_not = why_not or "ONNX Runtime could not start its CUDA provider; it logged the reason above"
+    if device == "cuda":
+        raise DeviceUnavailable(f"DEVICE=cuda, but CUDA does not work: {why_not}.")
+    log.info("The model runs on the CPU with %d threads (no CUDA: %s).", threads, why_not)
+    return session
+
+
+def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the cores from decoding and encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Pictures differ in shape; an arena keeps the largest of each and gives nothing back.
+    options.enable_cpu_mem_arena = False
+    return ort.InferenceSession(str(path), options, providers=providers)
+
+
+def _why_no_cuda() -> str | None:
+    """Why CUDA cannot work here, or None if nothing speaks against it.
+
+    ``get_available_providers`` only tells what the wheel was built with, and a session falls back in silence, so
+    the provider's library and the driver are loaded to see.
+    """
+    if _CUDA not in ort.get_available_providers():
+        return "this ONNX Runtime was built without it"
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver (libcuda.so.1) on this machine"
+    ort.preload_dlls()
+    try:
+        ctypes.CDLL(str(Path(ort.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"), ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        return None if "undefined symbol" in str(error) else f"a library is missing: {error}"
+    return None

@@ -1,0 +1,105 @@
+"""The model and its colours: true to the standards, the same each time, for a picture of any shape."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import color
+
+from colorize_service.inference import Engine, WorkQueue, colour, load_model
+from colorize_service.settings import EMBEDDED_BUNDLE
+from tests.server import wait_until
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(EMBEDDED_BUNDLE, "cpu", 1)[0]
+
+
+def test_lightness_is_that_of_the_standard():
+    grays = np.arange(256, dtype=np.uint8)
+    expected = color.rgb2lab(np.stack([grays] * 3, -1)[None])[0, :, 0]
+    assert np.abs(colour.lightness(grays) - expected).max() < 0.02
+
+
+def test_chroma_is_that_of_the_standard_for_every_colour_that_srgb_has():
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    lab = color.rgb2lab(rgb).astype(np.float32)
+    got = colour.chroma(lab[..., 0], np.moveaxis(lab[..., 1:], -1, 0))
+    full = rgb.astype(float)
+    luma = full @ [0.299, 0.587, 0.114]
+    expected = np.stack([128 + (full[..., 2] - luma) / 1.772, 128 + (full[..., 0] - luma) / 1.402], -1)
+    assert np.abs(got - np.clip(expected, 0, 255)).max() <= 1
+
+
+def test_no_colour_is_neutral_chroma():
+    lightness = np.linspace(0, 100, 256, dtype=np.float32).reshape(16, 16)
+    assert (colour.chroma(lightness, np.zeros((2, 4, 4), np.float32)) == 128).all()
+
+
+def test_enlarging_keeps_flat_planes_flat_and_mirrors_with_the_picture():
+    planes = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(np.float32)
+    assert np.allclose(colour.resize(np.full((2, 5, 7), 3.0, np.float32), (20, 28)), 3)
+    assert np.allclose(colour.resize(planes, (5, 7)), planes)
+    assert np.allclose(colour.resize(planes[..., ::-1], (20, 28)), colour.resize(planes, (20, 28))[..., ::-1], atol=1e-5)
+    assert colour.resize(np.ones((2, 1, 1), np.float32), (4, 4)).shape == (2, 4, 4)
+
+
+@given(st.integers(1, 70_000), st.integers(1, 70_000))
+def test_a_picture_of_any_shape_gets_a_processing_size_the_model_takes(width, height):
+    model = load_cached()
+    wide, high = model.processing_size(width, height)
+    assert wide % 32 == high % 32 == 0 and wide >= 32 and high >= 32
+    assert wide * high <= 4 * 192 * 192
+    if 1 / 20 <= width / height <= 20:
+        assert 0.8 < (wide / high) / (width / height) < 1.25, "the picture is squashed"
+
+
+def load_cached(cache=[]):
+    if not cache:
+        cache.append(load_model(EMBEDDED_BUNDLE, "cpu", 1)[0])
+    return cache[0]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from([(32, 32), (64, 192), (192, 256), (4608, 32)]), st.integers(0, 2**32 - 1))
+def test_the_same_picture_gets_the_same_colours(shape, seed):
+    luma = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    first, second = (load_cached().chroma(luma) for _ in range(2))
+    assert first.shape == (*shape, 2) and first.dtype == np.uint8
+    assert (first == second).all()
+
+
+def test_grass_is_green_and_sky_is_blue(model):
+    from skimage import data
+    rocket = data.rocket()  # a launch in front of a blue dusk sky
+    luma = (rocket @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)[:416, :640]
+    chroma = model.chroma(np.ascontiguousarray(luma[::2, ::2][:192, :320]))
+    assert chroma[..., 0].mean() > 130, "the sky is not blue"
+
+
+def test_photos_in_parallel_get_the_same_colours_as_one_by_one(model):
+    photos = [np.random.default_rng(i).integers(0, 256, (64, 32 * (i + 1)), np.uint8) for i in range(4)]
+    alone = [model.chroma(photo) for photo in photos]
+    together = [None] * 4
+
+    def work(i):
+        together[i] = model.chroma(photos[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((a == b).all() for a, b in zip(alone, together, strict=True))
+
+
+def test_the_engine_says_that_it_is_loading_until_it_has_loaded():
+    engine = Engine(EMBEDDED_BUNDLE, "cpu", 1, WorkQueue(1, 1, 1))
+    assert "still being loaded" in str(engine.problem) and engine.problem.retry_after > 0
+    engine.start()
+    engine.start()
+    wait_until(lambda: engine.problem is None, 20)
+    assert engine.processing_size(400, 400) == (192, 192)

@@ -2,11 +2,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: test clean
+.PHONY: run test bench clean
+
+# Install the service and start it for this machine alone: no tokens, the embedded model.
+run: $(VENV)/.run
+	HOST=127.0.0.1 APP_CHECK=off LOG_FORMAT=text $(BIN)/gunicorn
 
 # Install everything and run all tests.
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# Measure the service on this machine; see docs/performance.md.
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.service
 
 clean:
 	rm -rf $(VENV)

@@ -42,7 +42,8 @@ class Service:
         """Start it and wait until it listens, and by default until its model is loaded."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn"], cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+                [sys.executable, "-m", "gunicorn"], cwd=ROOT, env=self._environment, stdout=log, stderr=log,
+                start_new_session=True)
         wait_until(lambda: self._listens(wait_for_model), 30, self.log)
         return self
 
@@ -55,10 +56,16 @@ class Service:
             return False
         return status == 200 or not wait_for_model
 
-    def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
-        """Stop it and wait for its end."""
+    def stop(self) -> None:
+        """Stop it as an operator does and wait for its end."""
         if self.process and self.process.poll() is None:
-            self.process.send_signal(sig)
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+    def kill(self) -> None:
+        """End it and its workers at once."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(timeout=60)
 
     def log(self) -> str:

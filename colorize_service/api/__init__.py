@@ -1,0 +1,12 @@
+"""The HTTP API: a blueprint for each noun of the contract, and JSON for every error."""
+
+from flask import Flask
+
+from colorize_service.api import colorize, errors, health, results, uploads
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprints and the error handlers."""
+    for module in (health, uploads, colorize, results):
+        app.register_blueprint(module.blueprint)
+    errors.init_app(app)

@@ -1,0 +1,46 @@
+"""``POST /colorize``."""
+
+import time
+
+from flask import Blueprint, current_app, jsonify
+
+from colorize_service import imaging
+from colorize_service.api.forms import abandoned, link, read_photo
+from colorize_service.auth import app_check_required
+from colorize_service.logs import note
+
+blueprint = Blueprint("colorize", __name__)
+
+
+@blueprint.post("/colorize")
+@app_check_required
+def colorize():
+    """Store the photo in colour: its own luminance, the model's chroma."""
+    engine = current_app.engine
+    if problem := engine.problem:
+        raise problem
+    engine.check_queue()  # before a photo is read that would be refused
+    photo = read_photo()
+    came = time.perf_counter()
+    with engine.turn(abandoned()):
+        began = time.perf_counter()
+        jpeg = _colorized(photo)
+        note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
+    result_id = current_app.storage.put("results", jpeg)
+    filename = f"{result_id}.jpg"
+    return jsonify(success=True, result_id=result_id, download_url=link(f"results/{filename}"),
+                   api_download_url=link(f"download/{result_id}"), filename=filename)
+
+
+def _colorized(photo: imaging.Photo) -> bytes:
+    engine = current_app.engine
+    luma = photo.luma()
+    small = imaging.shrink(luma, engine.processing_size(*luma.size))
+    began = time.perf_counter()
+    chroma = engine.chroma(small)
+    note(pixels=luma.width * luma.height, engine_ms=_milliseconds(time.perf_counter() - began))
+    return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

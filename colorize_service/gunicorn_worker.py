@@ -1,0 +1,60 @@
+"""Gunicorn's threaded worker, with what the contract asks of it beyond WSGI."""
+
+import contextlib
+import ctypes
+import json
+import socket
+
+from gunicorn import util
+from gunicorn.workers import gthread
+
+from colorize_service.connection import Deadline
+
+
+def _write_json_error(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what Gunicorn refuses before the application sees it (a malformed request line, a header that is too
+    long), in the form of every other error instead of an HTML page."""
+    body = json.dumps({"detail": message or reason}).encode()
+    head = (f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n")
+    util.write_nonblock(client, head.encode("latin-1") + body)
+
+
+util.write_error = _write_json_error
+
+
+_M_ARENA_MAX = -8
+
+
+def use_one_heap() -> None:
+    """Make all threads of this process allocate from one heap, where the C library is glibc.
+
+    By default it gives up to eight heaps per core to threads that allocate, and each keeps what the largest photo in
+    one of its threads has needed. To be called before there are threads; see mallopt(3).
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+class Worker(gthread.ThreadWorker):
+    """A :class:`gthread.ThreadWorker` whose threads cannot be held by clients that connect and do not ask.
+
+    ``header_timeout`` (seconds) bounds the time from a request's first byte to the end of its headers.
+    """
+
+    header_timeout = 10.0
+
+    def handle(self, conn: gthread.TConn) -> object:
+        # Gunicorn would wait here, in a thread, for the first byte; its event loop can do that for all connections.
+        if not conn.initialized and not conn.data_ready and not conn.wait_for_data(0):
+            return gthread._DEFER
+        conn.header_deadline = Deadline(conn.sock, self.header_timeout, socket.SHUT_RDWR)
+        conn.header_deadline.start()
+        try:
+            return super().handle(conn)
+        finally:
+            conn.header_deadline.cancel()
+
+    def handle_request(self, req: object, conn: gthread.TConn) -> bool:
+        conn.header_deadline.cancel()
+        return super().handle_request(req, conn)

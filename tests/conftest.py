@@ -1,0 +1,92 @@
+"""The service as a client meets it: over HTTP, with real tokens, directly and through nginx."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+from skimage import data
+
+from tests.gateway import Nginx
+from tests.key_server import PROJECT, KeyServer
+from tests.server import Service
+
+
+@dataclass
+class Api:
+    """An address of the service, and what a client needs to call it."""
+
+    url: str
+    service: Service
+    keys: KeyServer
+    through: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-Firebase-AppCheck": self.keys.token()}
+
+    def post(self, path: str, photo: bytes | None = None, **options) -> requests.Response:
+        files = None if photo is None else {"file": ("photo.jpg", photo, "image/jpeg")}
+        return requests.post(self.url + path, files=files, **{"headers": self.headers, "timeout": 60} | options)
+
+    def get(self, path: str, **options) -> requests.Response:
+        return requests.get(self.url + path, **{"headers": self.headers, "timeout": 60} | options)
+
+
+@pytest.fixture(scope="session")
+def keys():
+    with KeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["gunicorn", "nginx"])
+def api(request, keys, tmp_path_factory):
+    """The service with App Check enforced, called directly and then through nginx."""
+    folder = tmp_path_factory.mktemp(request.param)
+    settings = {"APP_CHECK": "on", "FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url,
+                "MAX_UPLOAD_BYTES": 4_000_000, "MAX_PIXELS": 4_000_000}
+    with contextlib.ExitStack() as stack:
+        if request.param == "gunicorn":
+            service = stack.enter_context(Service(folder, **settings))
+            yield Api(service.url, service, keys, "gunicorn")
+        else:
+            service = stack.enter_context(Service(folder, TRUSTED_PROXIES=1, **settings))
+            nginx = stack.enter_context(Nginx(folder, service.port))
+            yield Api(nginx.url, service, keys, "nginx")
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start a service of the test's own: ``serve(NAME=value)``; App Check is off unless asked for."""
+    with contextlib.ExitStack() as stack:
+        def start(wait_for_model: bool = True, **settings: object) -> Service:
+            service = Service(tmp_path, **settings)
+            stack.callback(service.kill)
+            return service.start(wait_for_model)
+        yield start
+
+
+@pytest.fixture(scope="session")
+def gray_photo() -> Image.Image:
+    """A photo in mode L, 451×300: Chelsea the cat, CC0, from scikit-image."""
+    return Image.fromarray(data.chelsea()).convert("L")
+
+
+@pytest.fixture(scope="session")
+def gray_jpeg(gray_photo) -> bytes:
+    return encode(gray_photo, "JPEG", quality=92)
+
+
+def encode(image: Image.Image, image_format: str, **options) -> bytes:
+    """The picture as a file's bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def decode(content: bytes) -> np.ndarray:
+    """A file's bytes as an array, in the mode that the file has."""
+    return np.asarray(Image.open(io.BytesIO(content)))

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from colorize_service.gunicorn_worker import Worker, use_one_heap
+from colorize_service.gunicorn_worker import Worker, keep_one_heap
 from colorize_service.logs import logging_config
 from colorize_service.settings import Settings, SettingsError
 
@@ -43,7 +43,7 @@ logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 def post_fork(server, worker):
     """Keep the memory of a worker from growing with the number of its threads."""
-    use_one_heap()
+    keep_one_heap()
 
 
 def post_worker_init(worker):

@@ -23,17 +23,22 @@ def _write_json_error(client: socket.socket, status: int, reason: str, message: 
 util.write_error = _write_json_error
 
 
-_M_ARENA_MAX = -8
+_MALLOC_OPTIONS = {
+    -8: 1,  # M_ARENA_MAX: one heap; else up to eight per core, each of which keeps what its largest photo needed
+    -3: 32 * 2**20,  # M_MMAP_THRESHOLD: a photo's planes come from the heap and not, page by page, from the kernel
+    -1: 128 * 2**20,  # M_TRIM_THRESHOLD: that much of the heap is kept for the next photo
+}
 
 
-def use_one_heap() -> None:
-    """Make all threads of this process allocate from one heap, where the C library is glibc.
+def keep_one_heap() -> None:
+    """Make all threads of this process allocate from one heap, where the C library is glibc; see mallopt(3).
 
-    By default it gives up to eight heaps per core to threads that allocate, and each keeps what the largest photo in
-    one of its threads has needed. To be called before there are threads; see mallopt(3).
+    To be called before there are threads.
     """
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in _MALLOC_OPTIONS.items():
+            mallopt(option, value)
 
 
 class Worker(gthread.ThreadWorker):

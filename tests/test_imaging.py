@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from colorize_service.imaging import ImageError, add_chroma, open_photo, shrink
+from colorize_service.imaging import ImageError, add_chroma, open_photo, shrink, strips
 from tests.pictures import MAX_PIXELS, PICTURES, SIZE, Picture, exif, luma, plain_jpeg, save, scene
 
 GOOD = [picture for picture in PICTURES if not picture.error]
@@ -372,3 +374,23 @@ def test_memory_stays_where_it_was():
     code = "for i in range(90):\n use(files[i % len(files)])\n if i in (29, 89): print(memory('VmRSS'))"
     (early, late), _ = child(code, files)
     assert late - early < 12
+
+
+@pytest.mark.parametrize("size", [(2048, 1536), (1999, 1001), (65500, 40), (40, 65500), (700, 750)])
+def test_a_result_made_in_strips_has_the_pixels_of_one_made_in_one_piece(size, monkeypatch):
+    photo = photo_of("camera", size)
+    in_strips = add_chroma(photo, wild_chroma(1), 90)
+    monkeypatch.setattr(strips, "STRIP", 1 << 40)
+    in_one_piece = add_chroma(photo, wild_chroma(1), 90)
+    assert b"\xff\xd0" in in_strips, "there is no restart marker"
+    assert (decoded(in_strips) == decoded(in_one_piece)).all()
+
+
+def test_strips_are_joined_so_that_a_strict_decoder_finds_no_fault(tmp_path):
+    """djpeg, where it is installed, reports each irregular marker as a warning."""
+    djpeg = shutil.which("djpeg")
+    if djpeg is None:
+        pytest.fail("djpeg is missing") if os.environ.get("CI") else pytest.skip("djpeg is not installed")
+    (tmp_path / "x.jpg").write_bytes(add_chroma(photo_of("camera", (2048, 2048)), wild_chroma(1), 90))
+    run = subprocess.run([djpeg, "-outfile", "/dev/null", tmp_path / "x.jpg"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -5,11 +5,17 @@ R = Y + 1.402 Cr, G = Y - 0.344136 Cb - 0.714136 Cr, B = Y + 1.772 Cb.
 """
 
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-STRIP = 1 << 19  # luma pixels at a time: the intermediate planes stay in the processor's cache
+from .strips import join_strips, strip_rows
+
+# Strips of all pictures share these threads: one picture alone uses all cores, several do not use more.
+_POOL = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
 
 
 def shrink(luma: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -23,23 +29,41 @@ def add_chroma(luma: Image.Image, chroma: np.ndarray, quality: int) -> bytes:
     The luma plane goes to the encoder as it is. Chroma is enlarged to half the luma's size and made less strong, at
     the same hue, where RGB has no such colour of that luma: a decoder would clip it, and with it the luminance.
 
+    Strips of the picture are made side by side and joined at JPEG's restart markers; the pixels are those that one
+    pass over the whole picture would give.
+
     Args:
         luma: mode L, the full size.
         chroma: uint8 (h, w, 2), Cb and Cr, 128 is neutral; any size, it covers the whole picture.
         quality: of the JPEG, 1 to 100.
     """
+    width, height = luma.size
     cell = _cell(luma.size, chroma.shape[1::-1])
-    planes = _fitted(luma, _enlarged(chroma, [-(-side // cell) for side in luma.size]), cell)
-    cb, cr = (_repeated(plane, cell, luma.size) for plane in planes)
-    return encode(Image.merge("YCbCr", (luma, cb, cr)), quality)
+    samples = np.asarray(_enlarged(chroma, [-(-side // cell) for side in luma.size]))
+    pixels, rows = np.asarray(luma), strip_rows(width)
+
+    def strip(top: int) -> bytes:
+        part = pixels[top : top + rows]
+        planes = _fitted(part, samples[top // cell : (top + rows) // cell], cell)
+        bands = part, *(_repeated(plane, cell, part.shape) for plane in planes)
+        return encode(Image.merge("YCbCr", [Image.fromarray(band) for band in bands]), quality)
+
+    return join_strips(list(_POOL.map(strip, range(0, height, rows))), width, height)
 
 
 def encode(image: Image.Image, quality: int) -> bytes:
     """`image` (mode L, RGB or YCbCr) as a baseline JPEG, 4:2:0, with nothing but the picture in it."""
     image.info.clear()  # Pillow writes a comment that it finds there
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
-    return buffer.getvalue()
+    with _buffer() as buffer:
+        image.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+        buffer.seek(0)
+        return buffer.read()
+
+
+def _buffer() -> BinaryIO:
+    """A file in memory. Pillow lets other threads run while it encodes into a file that the system knows, and stops
+    the whole interpreter while it encodes into Python's own BytesIO."""
+    return open(os.memfd_create("jpeg"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
 
 
 def _cell(size: tuple[int, int], model: tuple[int, int]) -> int:
@@ -72,29 +96,21 @@ def _scales() -> np.ndarray:
 _SCALES = _scales()
 
 
-def _fitted(luma: Image.Image, four: Image.Image, cell: int) -> np.ndarray:
-    """Cb and Cr of `four`, each fitted to the luma of all pixels of its cell: uint8 (2, h, w).
+def _fitted(pixels: np.ndarray, samples: np.ndarray, cell: int) -> np.ndarray:
+    """Cb and Cr of `samples`, uint8 (h, w, 4), each fitted to the luma of all pixels of its cell: uint8 (2, h, w).
 
     A decoder that smooths chroma over the borders of cells may still clip a few pixels at hard edges. To leave room
     for that too would take far more colour out of fine detail than it keeps luminance.
     """
-    width, height = four.size
-    pixels, samples = np.asarray(luma), np.asarray(four)
-    planes = np.empty((2, height, width), np.uint8)
-    rows = max(1, STRIP // (width * cell**2))
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        strip = pixels[top * cell : bottom * cell]
-        missing = (bottom - top) * cell - strip.shape[0], width * cell - strip.shape[1]
-        if any(missing):
-            strip = np.pad(strip, ((0, missing[0]), (0, missing[1])), "edge")
-        *chroma, up, down = np.moveaxis(samples[top:bottom], 2, 0)
-        scale = _scale(255 - _extreme(np.maximum, strip, cell), up)
-        np.minimum(scale, _scale(_extreme(np.minimum, strip, cell), down), out=scale)
-        scale = scale.astype(np.int16)
-        scale += scale == 255
-        planes[:, top:bottom] = [_scaled(band, scale) for band in chroma]
-    return planes
+    missing = [cell * side - have for side, have in zip(samples.shape, pixels.shape)]
+    if any(missing):
+        pixels = np.pad(pixels, [(0, rest) for rest in missing], "edge")
+    *chroma, up, down = np.moveaxis(samples, 2, 0)
+    scale = _scale(255 - _extreme(np.maximum, pixels, cell), up)
+    np.minimum(scale, _scale(_extreme(np.minimum, pixels, cell), down), out=scale)
+    scale = scale.astype(np.int16)
+    scale += scale == 255
+    return np.stack([_scaled(band, scale) for band in chroma])
 
 
 def _extreme(of_two: np.ufunc, strip: np.ndarray, cell: int) -> np.ndarray:
@@ -122,12 +138,12 @@ def _scaled(band: np.ndarray, scale: np.ndarray) -> np.ndarray:
     shift += 128
     shift >>= 8
     shift += 128
-    return shift
+    return shift.astype(np.uint8)
 
 
-def _repeated(plane: np.ndarray, cell: int, size: tuple[int, int]) -> Image.Image:
-    """Each sample as cell x cell pixels, cut to `size`. Of whole 2x2 blocks the encoder's mean is what was fitted."""
+def _repeated(plane: np.ndarray, cell: int, shape: tuple[int, int]) -> np.ndarray:
+    """Each sample as cell x cell pixels, cut to `shape`. Of whole 2x2 blocks the encoder's mean is what was fitted."""
     # Multiplied by 0x0101 or 0x01010101, a sample fills the two or four bytes of its cell.
     wide, ones = (np.uint16, 0x0101) if cell == 2 else (np.uint32, 0x01010101)
     rows = (plane.astype(wide) * wide(ones)).view(np.uint8)
-    return Image.fromarray(np.repeat(rows, cell, axis=0)[: size[1], : size[0]])
+    return np.repeat(rows, cell, axis=0)[: shape[0], : shape[1]]

@@ -38,6 +38,9 @@ forwarded_allow_ips = ""
 limit_request_field_size = 256 * 1024
 limit_request_fields = 50
 
+# Signals and /health are enough to run it; a second service of the same user would fight over the socket.
+control_socket_disable = True
+
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 

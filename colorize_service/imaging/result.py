@@ -14,6 +14,11 @@ from PIL import Image
 
 from .strips import join_strips, strip_rows
 
+#: Below this many pixels chroma has 2x2 of them a sample, as in any 4:2:0 JPEG; above 4x4, a quarter of the work.
+FINE_PIXELS = 1 << 21
+#: Variance of luma, in levels squared, under which it is taken for noise and chroma does not follow it.
+SMOOTHNESS = 50.0
+
 # Strips of all pictures share these threads: one picture alone uses all cores, several do not use more.
 _POOL = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
 
@@ -26,8 +31,9 @@ def shrink(luma: Image.Image, size: tuple[int, int]) -> np.ndarray:
 def add_chroma(luma: Image.Image, chroma: np.ndarray, quality: int) -> bytes:
     """The photo in colour, as a baseline JPEG (4:2:0) without metadata.
 
-    The luma plane goes to the encoder as it is. Chroma is enlarged to half the luma's size and made less strong, at
-    the same hue, where RGB has no such colour of that luma: a decoder would clip it, and with it the luminance.
+    The luma plane goes to the encoder as it is. Chroma is enlarged so that its edges follow the luma's, and made less
+    strong, at the same hue, where RGB has no such colour of that luma: a decoder would clip it, and with it the
+    luminance.
 
     Strips of the picture are made side by side and joined at JPEG's restart markers; the pixels are those that one
     pass over the whole picture would give.
@@ -38,13 +44,13 @@ def add_chroma(luma: Image.Image, chroma: np.ndarray, quality: int) -> bytes:
         quality: of the JPEG, 1 to 100.
     """
     width, height = luma.size
-    cell = _cell(luma.size, chroma.shape[1::-1])
-    samples = np.asarray(_enlarged(chroma, [-(-side // cell) for side in luma.size]))
+    cell = 2 if width * height < FINE_PIXELS else 4
+    guided = _guided(luma, chroma, (-(-width // cell), -(-height // cell)))
     pixels, rows = np.asarray(luma), strip_rows(width)
 
     def strip(top: int) -> bytes:
         part = pixels[top : top + rows]
-        planes = _fitted(part, samples[top // cell : (top + rows) // cell], cell)
+        planes = _fitted(part, [band[top // cell : (top + rows) // cell] for band in guided], cell)
         bands = part, *(_repeated(plane, cell, part.shape) for plane in planes)
         return encode(Image.merge("YCbCr", [Image.fromarray(band) for band in bands]), quality)
 
@@ -66,24 +72,32 @@ def _buffer() -> BinaryIO:
     return open(os.memfd_create("jpeg"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
 
 
-def _cell(size: tuple[int, int], model: tuple[int, int]) -> int:
-    """Pixels on the side of one chroma sample: 2 as in any 4:2:0 JPEG, or 4 where these still are clearly finer than
-    what the model gave, which saves three quarters of the work."""
-    return 4 if all(side / 4 >= 1.4 * given for side, given in zip(size, model)) else 2
+def _guided(luma: Image.Image, chroma: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """What `_fitted` needs to enlarge chroma along the luma's edges: five planes, uint8 (size[1], size[0]).
 
-
-def _enlarged(chroma: np.ndarray, size: list[int]) -> Image.Image:
-    """Cb, Cr, and how far they raise one of R, G and B and lower another, as four bands of `size`.
-
-    The last two are convex in the first, so that interpolating them with positive weights can only overstate them.
+    The luma that the chroma was made for, Cb, Cr, and by how much each rises with the luma around there, in 64ths on
+    top of 128. The slopes are the guided filter's (He, Sun, Tang, "Guided Image Filtering", 2013; enlarged as in He,
+    Sun, "Fast Guided Filter", 2015), the chroma itself is not filtered.
     """
-    cb, cr = chroma[..., 0].astype(np.int32) - 128, chroma[..., 1].astype(np.int32) - 128
-    shifts = 116130 * cb, 91881 * cr, -22553 * cb - 46802 * cr  # of B, R and G, times 65536
-    up = np.maximum(np.maximum(*shifts[:2]), shifts[2])
-    down = np.minimum(np.minimum(*shifts[:2]), shifts[2])
-    bands = chroma[..., 0], chroma[..., 1], up + 65535 >> 16, -down + 65535 >> 16  # rounded up
-    four = Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(band, np.uint8)) for band in bands])
-    return four.resize(size, Image.Resampling.BILINEAR)
+    coarse = shrink(luma, chroma.shape[1::-1])
+    slopes = [_slope(coarse.astype(np.float32), chroma[..., i].astype(np.float32)) for i in range(2)]
+    bands = [coarse, chroma[..., 0], chroma[..., 1]]
+    bands += [np.clip(np.rint(64 * slope) + 128, 0, 255).astype(np.uint8) for slope in slopes]
+    images = [Image.fromarray(np.ascontiguousarray(band)) for band in bands]
+    return [np.asarray(image.resize(size, Image.Resampling.BILINEAR)) for image in images]
+
+
+def _slope(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """The slope of chroma over luma in each window of 3x3, ridge regression: float32 (h, w), levels per level."""
+    mean_luma, mean_chroma = _mean3(luma), _mean3(chroma)
+    covariance = _mean3(luma * chroma) - mean_luma * mean_chroma
+    return _mean3(covariance / (_mean3(luma * luma) - mean_luma**2 + SMOOTHNESS))
+
+
+def _mean3(plane: np.ndarray) -> np.ndarray:
+    padded = np.pad(plane, 1, "edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
 
 
 def _scales() -> np.ndarray:
@@ -96,21 +110,28 @@ def _scales() -> np.ndarray:
 _SCALES = _scales()
 
 
-def _fitted(pixels: np.ndarray, samples: np.ndarray, cell: int) -> np.ndarray:
-    """Cb and Cr of `samples`, uint8 (h, w, 4), each fitted to the luma of all pixels of its cell: uint8 (2, h, w).
+def _fitted(pixels: np.ndarray, guided: list[np.ndarray], cell: int) -> list[np.ndarray]:
+    """Cb and Cr of each cell, uint8 (h, w), for its luma, and such that RGB has them at the luma of all its pixels.
 
     A decoder that smooths chroma over the borders of cells may still clip a few pixels at hard edges. To leave room
     for that too would take far more colour out of fine detail than it keeps luminance.
     """
-    missing = [cell * side - have for side, have in zip(samples.shape, pixels.shape)]
+    missing = [cell * side - have for side, have in zip(guided[0].shape, pixels.shape)]
     if any(missing):
         pixels = np.pad(pixels, [(0, rest) for rest in missing], "edge")
-    *chroma, up, down = np.moveaxis(samples, 2, 0)
-    scale = _scale(255 - _extreme(np.maximum, pixels, cell), up)
-    np.minimum(scale, _scale(_extreme(np.minimum, pixels, cell), down), out=scale)
+    brightest, darkest = _extreme(np.maximum, pixels, cell), _extreme(np.minimum, pixels, cell)
+    coarse, *bands = (band.astype(np.int16) for band in guided)
+    above = (brightest.astype(np.int16) + darkest) // 2 - coarse  # as a rule close to the cell's mean, and at hand
+    cb, cr = (np.clip(bands[i] - 128 + ((bands[i + 2] - 128) * above >> 6), -128, 127) for i in range(2))
+    # By how much they raise one of R, G and B and lower another: JFIF's factors in 64ths, away from zero.
+    shifts = 114 * cb, 90 * cr, -23 * cb - 46 * cr
+    up = np.maximum(np.maximum(*shifts[:2]), shifts[2]) + 63 >> 6
+    down = 63 - np.minimum(np.minimum(*shifts[:2]), shifts[2]) >> 6
+    scale = _scale(255 - brightest, up)
+    np.minimum(scale, _scale(darkest, down), out=scale)
     scale = scale.astype(np.int16)
     scale += scale == 255
-    return np.stack([_scaled(band, scale) for band in chroma])
+    return [((band * scale + 128 >> 8) + 128).astype(np.uint8) for band in (cb, cr)]
 
 
 def _extreme(of_two: np.ufunc, strip: np.ndarray, cell: int) -> np.ndarray:
@@ -123,22 +144,8 @@ def _extreme(of_two: np.ufunc, strip: np.ndarray, cell: int) -> np.ndarray:
 
 
 def _scale(room: np.ndarray, need: np.ndarray) -> np.ndarray:
-    """`_SCALES` at each pair of room and need."""
-    index = room.astype(np.uint16)
-    index <<= 8
-    index |= need
-    return np.take(_SCALES, index)
-
-
-def _scaled(band: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Chroma times scale: (band - 128) * scale / 256 + 128, in 16 bits, rounded."""
-    shift = band.astype(np.int16)
-    shift -= 128
-    shift *= scale
-    shift += 128
-    shift >>= 8
-    shift += 128
-    return shift.astype(np.uint8)
+    """`_SCALES` at each pair of room, uint8, and need, int16 from 0 to 255."""
+    return np.take(_SCALES, (room.astype(np.uint16) << 8) | need.view(np.uint16))
 
 
 def _repeated(plane: np.ndarray, cell: int, shape: tuple[int, int]) -> np.ndarray:

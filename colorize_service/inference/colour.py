@@ -3,23 +3,12 @@
 sRGB is IEC 61966-2-1 with the D65 white point; L*a*b* is CIE 15; Y, Cb and Cr are JFIF's, that is BT.601 full range.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
 # Linear sRGB of X, Y and Z relative to the white point.
 _WHITE = (0.95047, 1.0, 1.08883)
 _XYZ_TO_RGB = ((3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252))
-
-
-def _lightness_of_grays() -> np.ndarray:
-    gray = np.arange(256) / 255
-    linear = np.where(gray <= 0.04045, gray / 12.92, ((gray + 0.055) / 1.055) ** 2.4)
-    cube_root = np.where(linear > (6 / 29) ** 3, np.cbrt(linear), linear / (3 * (6 / 29) ** 2) + 4 / 29)
-    return (116 * cube_root - 16).astype(np.float32)
-
-
-_LIGHTNESS = _lightness_of_grays()
+_RGB_TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
 
 
 def lightness(luma: np.ndarray) -> np.ndarray:
@@ -32,33 +21,36 @@ def chroma(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
 
     Args:
         lightness: float32 (h, w), L* in 0…100.
-        ab: float32 (2, h', w'), a* and b*; enlarged to (h, w) if it is smaller.
+        ab: float32 (2, h', w'), a* and b*; h and w are whole multiples of h' and w'.
 
     Returns:
-        uint8 (h, w, 2): Cb and Cr, 128 neutral. Colours outside of sRGB are clipped into it.
+        uint8 (h', w', 2): Cb and Cr, 128 neutral. Colours outside of sRGB are clipped into it.
     """
-    red, green, blue = _rgb(lightness, resize(ab, lightness.shape))
+    height, width = ab.shape[1:]
+    cells = lightness.reshape(height, lightness.shape[0] // height, width, lightness.shape[1] // width)
+    # Element by element and not as matrix products: BLAS has threads of its own, which spin against ONNX Runtime's.
+    red, green, blue = _rgb(cells.mean(axis=(1, 3)), ab)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     planes = np.stack([(blue - luma) / 1.772, (red - luma) / 1.402], axis=-1)
     return np.clip(np.rint(128 + 255 * planes), 0, 255).astype(np.uint8)
 
 
-# Element by element and not as matrix products: BLAS has threads of its own, which spin against ONNX Runtime's.
-
-def resize(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bilinear interpolation of float32 (c, h, w) to (c, *shape), pixel centres at half-integers, edges repeated."""
-    above, below, weight = _interpolation(planes.shape[1], shape[0])
-    planes = planes[:, above] * (1 - weight[:, None]) + planes[:, below] * weight[:, None]
-    left, right, weight = _interpolation(planes.shape[2], shape[1])
-    return planes[..., left] * (1 - weight) + planes[..., right] * weight
+def ab_of(colour: tuple[int, int, int]) -> tuple[float, float]:
+    """a* and b* of an sRGB colour, each part in 0…255."""
+    linear = [_linear(part / 255) for part in colour]
+    f = [_f(sum(k * part for k, part in zip(row, linear)) / white) for row, white in zip(_RGB_TO_XYZ, _WHITE)]
+    return 500 * (f[0] - f[1]), 200 * (f[1] - f[2])
 
 
-@lru_cache(maxsize=64)
-def _interpolation(source: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each of ``target`` positions the two neighbours among ``source`` and the float32 weight of the second."""
-    position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-    first = position.astype(np.intp)
-    return first, np.minimum(first + 1, source - 1), (position - first).astype(np.float32)
+def _linear(encoded: float) -> float:
+    return encoded / 12.92 if encoded <= 0.04045 else ((encoded + 0.055) / 1.055) ** 2.4
+
+
+def _f(ratio: float) -> float:
+    return ratio ** (1 / 3) if ratio > (6 / 29) ** 3 else ratio / (3 * (6 / 29) ** 2) + 4 / 29
+
+
+_LIGHTNESS = np.array([116 * _f(_linear(gray / 255)) - 16 for gray in range(256)], np.float32)
 
 
 def _rgb(lightness: np.ndarray, ab: np.ndarray) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.pictures import PICTURES, MAX_PIXELS
+from tests.pictures import MAX_PIXELS, PICTURES
 from tests.server import Service
 
 GOOD = [picture for picture in PICTURES if not picture.error]

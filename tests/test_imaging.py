@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorize_service.imaging import ImageError, add_chroma, open_photo, shrink, strips
-from tests.pictures import MAX_PIXELS, PICTURES, SIZE, Picture, exif, luma, plain_jpeg, save, scene
+from tests.pictures import MAX_PIXELS, PICTURES, Picture
+from tests.pictures.files import SIZE, exif, luma, save, scene
+from tests.pictures.jpegs import plain_jpeg
 
 GOOD = [picture for picture in PICTURES if not picture.error]
 BAD = [picture for picture in PICTURES if picture.error]

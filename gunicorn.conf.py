@@ -20,6 +20,7 @@ proc_name = "colorize"
 worker_class = Worker
 workers = settings.workers
 threads = settings.threads
+worker_connections = max(1000, 2 * threads)
 Worker.header_timeout = settings.header_timeout
 
 # ONNX Runtime's threads and CUDA do not survive a fork: each worker makes its own application and model.

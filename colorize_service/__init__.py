@@ -1,14 +1,20 @@
 """Colorize: a service that gives black-and-white photos their colours."""
 
-from flask import Flask
-from flask_cors import CORS
-from werkzeug.middleware.proxy_fix import ProxyFix
+import os
 
-from colorize_service import api, auth, logs
-from colorize_service.connection import RequestBody
-from colorize_service.inference import Engine, WorkQueue
-from colorize_service.settings import Settings
-from colorize_service.storage import Storage
+# Before ONNX Runtime is imported: else it reports its use to its makers, keeps a database in the user's home, and has
+# threads in the server before the workers are forked, at whose end they abort.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from flask import Flask  # noqa: E402
+from flask_cors import CORS  # noqa: E402
+from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: E402
+
+from colorize_service import api, auth, logs  # noqa: E402
+from colorize_service.connection import RequestBody  # noqa: E402
+from colorize_service.inference import Engine, WorkQueue  # noqa: E402
+from colorize_service.settings import Settings, SettingsError  # noqa: E402
+from colorize_service.storage import Storage  # noqa: E402
 
 
 class Service(Flask):
@@ -21,12 +27,16 @@ class Service(Flask):
 
 
 def create_app(settings: Settings) -> Service:
-    """Wire the parts. The model is loaded in the background from the first request on, or by ``app.engine.start()``."""
+    """Wire the parts. The model is loaded in the background from the first request on, or by ``app.engine.start()``.
+
+    Raises:
+        SettingsError: if the storage folder cannot be used.
+    """
     app = Service(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.url_map.merge_slashes = False  # a redirect would be an answer that is no JSON
     app.settings = settings
-    app.storage = Storage(settings.storage_dir)
+    app.storage = _storage(settings)
     app.engine = Engine(settings.model_bundle, settings.device, settings.onnx_threads, _queue(settings))
     app.upload_queue = _queue(settings)
 
@@ -42,6 +52,13 @@ def create_app(settings: Settings) -> Service:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
     return app
+
+
+def _storage(settings: Settings) -> Storage:
+    try:
+        return Storage(settings.storage_dir)
+    except OSError as error:
+        raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
 def _queue(settings: Settings) -> WorkQueue:

@@ -46,9 +46,10 @@ class Deadline:
         self._at: float | None = None
 
     def start(self) -> None:
-        """Start the clock, if it does not run yet."""
-        if self._at is None and self._socket is not None:
-            self._at = time.monotonic() + self._seconds
+        """Watch the socket until :meth:`cancel`; the clock runs from the first start on."""
+        if self._socket is not None:
+            if self._at is None:
+                self._at = time.monotonic() + self._seconds
             _watchdog.add(self)
 
     def cancel(self) -> None:
@@ -73,8 +74,8 @@ class _Watchdog:
         with self._lock:
             self._deadlines.add(deadline)
             if not self._running:
-                self._running = True
                 threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+                self._running = True
 
     def remove(self, deadline: Deadline) -> None:
         with self._lock:
@@ -152,6 +153,8 @@ class _Body:
             data = read() if size is None or size < 0 else read(size)
         except Exception as error:  # what the server makes of a broken body or connection is the client's doing
             self._fail(error)
+        finally:
+            self.deadline.cancel()  # once the body has come, the photo may wait for its turn
         if self.deadline.expired:
             self._fail()
         if not data and size:

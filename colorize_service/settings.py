@@ -1,6 +1,7 @@
 """Every setting of the service: typed, read from environment variables, checked at start."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ def available_cpus() -> int:
 
 
 def _comma_separated(value: object) -> object:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+    return [item.strip().rstrip("/") for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
 def _share_of_cpus(values: dict) -> int:
@@ -55,7 +56,7 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed.")
     cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
-        ["*"], description="Origins whose pages may call the API, separated by commas; `*` for any.")
+        ["*"], min_length=1, description="Origins whose pages may call the API, separated by commas; `*` for any.")
 
     app_check: bool = Field(True, description="`on`: clients need a Firebase App Check token; `off`: nobody does.")
     firebase_project_id: str | None = Field(
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
     max_in_work: int = Field(
         default_factory=_share_of_cpus, ge=1,
-        description="Photos in work at a time in a worker; unset: the CPU cores divided by `WORKERS`.")
+        description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores divided by `WORKERS`.")
     max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
     queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
     onnx_threads: int = Field(
@@ -92,11 +93,22 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field("json", description="Log lines as JSON objects or for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
 
+    @field_validator("host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        value = value.removeprefix("[").removesuffix("]")
+        try:
+            socket.getaddrinfo(value, None)
+        except (OSError, UnicodeError):
+            raise ValueError("takes an IP address or the name of this machine") from None
+        return value
+
     @field_validator("public_base_url", "app_check_jwks_url")
     @classmethod
     def _absolute_url(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
+            _ = parts.port  # raises for what is no port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError("takes an absolute http or https URL without query and fragment")
             value = value.rstrip("/")
@@ -146,4 +158,4 @@ def _sentence(settings: type[Settings], item: dict) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0])
-    return f"{name.upper()}={item['input']!s}: {message}. {settings.model_fields[name].description}"
+    return f"{name.upper()}={os.environ.get(name.upper(), item['input'])}: {message}. {settings.model_fields[name].description}"

@@ -164,6 +164,10 @@ def test_an_interrupted_download_can_be_continued(result):
     assert_error(beyond, 416)
 
 
+def test_a_picture_is_not_sent_where_another_was_asked_for(result):
+    assert_error(requests.get(result[0], headers={"If-Match": '"other"'}, timeout=5), 412)
+
+
 def test_head_tells_a_files_size_without_sending_it(result):
     url, response = result
     head = requests.head(url, timeout=5)
@@ -331,6 +335,15 @@ def test_a_request_keeps_its_id_and_gets_one_if_it_has_none(api):
     assert given.headers["X-Request-ID"] == "my-id_1"
     forged = requests.get(f"{api.url}/health", headers={"X-Request-ID": 'a" b'}, timeout=5)
     assert re.fullmatch(r"[0-9a-f]{32}", forged.headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize("host", [b"a b", b"", b"x/y"])
+def test_a_photo_is_not_stored_when_no_link_to_it_could_be_made(api, gray_jpeg, host):
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + gray_jpeg + b"\r\n--x--\r\n"
+    status, _, answer = exchange(api.url, b"POST /upload HTTP/1.1\r\nHost: %s\r\nX-Firebase-AppCheck: %s\r\n"
+                                 b"Content-Length: %d\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+                                 % (host, api.keys.token().encode(), len(body)) + body)
+    assert status == 400 and list(json.loads(answer)) == ["detail"]
 
 
 def test_a_client_cannot_choose_the_links_by_claiming_to_be_a_proxy(api, gray_jpeg):

@@ -138,6 +138,7 @@ def test_a_stop_lets_the_photo_in_work_finish(serve, large_jpeg):
     client.join()
     assert answers[0].status_code == 200
     assert service.process.returncode == 0
+    assert "SIGABRT" not in service.log(), "the worker was aborted at its end"
 
 
 def test_nothing_half_written_is_left_after_a_crash(serve, large_jpeg):
@@ -184,6 +185,11 @@ def test_a_photo_that_waits_too_long_is_refused(serve, large_jpeg):
     assert any(answer.status_code == 200 for answer in answers)
 
 
+def test_a_photo_may_wait_longer_than_its_body_may_take(serve, large_jpeg):
+    service = serve(MAX_IN_WORK=1, BODY_TIMEOUT=0.6)
+    assert [answer.status_code for answer in at_once(10, lambda: post(service.url, large_jpeg))] == [200] * 10
+
+
 def test_a_client_that_has_gone_away_costs_no_inference(serve, large_jpeg):
     service = serve(MAX_IN_WORK=1)
     busy = [threading.Thread(target=post, args=(service.url, large_jpeg)) for _ in range(3)]
@@ -210,6 +216,30 @@ def test_clients_that_connect_and_say_nothing_do_not_hold_up_others(serve):
             stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
         time.sleep(0.2)
         assert requests.get(f"{service.url}/health", timeout=2).status_code == 200
+
+
+def test_clients_that_stay_after_their_answer_do_not_hold_up_others(serve):
+    service = serve()
+    with contextlib.ExitStack() as stack:
+        for i in range(40):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" if i % 2 else
+                           b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+        assert requests.get(f"{service.url}/health", timeout=5).status_code == 200
+
+
+def test_clients_that_do_not_read_their_answer_are_hung_up_on(serve, gray_photo):
+    service = serve(THREADS=2)
+    noise = Image.effect_noise((3000, 3000), 100)
+    link = post(service.url, encode(noise, "JPEG", quality=95), "/upload").json()["image_url"]
+    request = f"GET {link.removeprefix(service.url)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", service.port))
+            client.sendall(request)
+        assert requests.get(f"{service.url}/health", timeout=40).status_code == 200
 
 
 def test_clients_that_never_end_their_headers_are_hung_up_on(serve):

@@ -45,7 +45,8 @@ def test_every_setting_is_documented_as_it_is():
     ("PUBLIC_BASE_URL", "api.example.com", "absolute"), ("PUBLIC_BASE_URL", "https://x/?a=1", "without query"),
     ("STORAGE_DIR", "/proc/none", "folder"), ("JPEG_QUALITY", "200", "100"), ("APP_CHECK", "perhaps", "boolean"),
     ("TRUSTED_PROXIES", "-1", "0"), ("QUEUE_TIMEOUT", "soon", "number"), ("WORKERS", "0", "1"),
-    ("FIREBASE_PROJECT_ID", "my project", "pattern"), ("LOG_LEVEL", "loud", "'info'")])
+    ("HOST", "nohost.invalid", "address"), ("HOST", "unix:/x", "address"), ("CORS_ORIGINS", ",", "1 item"),
+    ("PUBLIC_BASE_URL", "https://a:99999", "range"), ("FIREBASE_PROJECT_ID", "my project", "pattern"), ("LOG_LEVEL", "loud", "'info'")])
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refusal:

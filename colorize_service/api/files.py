@@ -1,7 +1,7 @@
 """Stored pictures over HTTP: they never change, so anyone may keep them for ever."""
 
 from flask import Response, current_app, send_file
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, PreconditionFailed
 
 FOR_EVER = "max-age=31536000, immutable"
 
@@ -26,10 +26,14 @@ def send_stored(collection: str, file_id: str, **options: object) -> Response:
 
     Raises:
         NotFound
+        PreconditionFailed
     """
     path = current_app.storage.find(collection, file_id)
     if path is None:
         raise NotFound
     response = send_file(path, mimetype="image/jpeg", conditional=True, etag=file_id, **options)
+    if response.status_code == 412:  # werkzeug would send the picture along
+        response.close()
+        raise PreconditionFailed("The file is not the one that If-Match names.")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

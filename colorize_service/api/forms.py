@@ -11,10 +11,12 @@ def read_photo() -> Photo:
     """The photo in the field ``file`` of the multipart form; its pixels are not decoded yet.
 
     Raises:
-        BadRequest: if there is no such field.
+        BadRequest: if there is no such field, or no host to begin the answer's links with.
         RequestEntityTooLarge: if the body is over the limit.
         ImageError: if the file is not a picture within the limits.
     """
+    if not (current_app.settings.public_base_url or request.host):
+        raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
     file = request.files.get("file")
     if file is None:
         raise BadRequest("The request has no file: send the photo as multipart/form-data in the field 'file'.")

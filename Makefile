@@ -12,9 +12,11 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-# Measure the service on this machine; see docs/performance.md.
+# Measure the service, its model and its edges on this machine; see docs/performance.md.
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.model
+	$(BIN)/python -m benchmarks.edges
 
 clean:
 	rm -rf $(VENV)

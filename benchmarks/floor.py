@@ -32,7 +32,8 @@ class Floor:
         photo = imaging.open_photo(self._jpeg, max_pixels=10**9)
         luma = photo.luma()
         size = self._model.processing_size(*luma.size)
-        self._input = np.zeros((1, 1, size[1], size[0]), np.float32)
+        self._input = {"luminance": np.zeros((1, 1, *size[::-1]), np.float32),
+                       "hints": np.zeros((1, 3, *size[::-1]), np.float32)}
         coloured = imaging.add_chroma(luma, self._model.chroma(imaging.shrink(luma, size)), self._quality)
         result = Image.open(io.BytesIO(coloured))
         result.draft("YCbCr", result.size)
@@ -45,7 +46,7 @@ class Floor:
         image = Image.open(io.BytesIO(self._jpeg))
         image.draft("L", image.size)
         image.load()
-        self._session.run(None, {"luminance": self._input})
+        self._session.run(None, self._input)
         self._result.save(io.BytesIO(), "JPEG", quality=self._quality)
         return time.perf_counter() - started
 

@@ -100,4 +100,5 @@ def test_the_engine_says_that_it_is_loading_until_it_has_loaded():
     engine.start()
     engine.start()
     wait_until(lambda: engine.problem is None, 20)
-    assert engine.processing_size(400, 400) == (192, 192)
+    width, height = engine.processing_size(400, 400)
+    assert width == height > 0

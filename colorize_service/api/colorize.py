@@ -1,12 +1,15 @@
 """``POST /colorize``."""
 
 import time
+from collections.abc import Sequence
 
 from flask import Blueprint, current_app, jsonify
 
 from colorize_service import imaging
 from colorize_service.api.forms import abandoned, link, read_photo
+from colorize_service.api.hints import read_hints
 from colorize_service.auth import app_check_required
+from colorize_service.inference import Hint
 from colorize_service.logs import note
 
 blueprint = Blueprint("colorize", __name__)
@@ -15,16 +18,16 @@ blueprint = Blueprint("colorize", __name__)
 @blueprint.post("/colorize")
 @app_check_required
 def colorize():
-    """Store the photo in colour: its own luminance, the model's chroma."""
+    """Store the photo in colour: its own luminance, the model's chroma, the user's hints."""
     engine = current_app.engine
     if problem := engine.problem:
         raise problem
     engine.check_queue()  # before a photo is read that would be refused
-    photo = read_photo()
+    photo, hints = read_photo(), read_hints()
     came = time.perf_counter()
     with engine.turn(abandoned()):
         began = time.perf_counter()
-        jpeg = _colorized(photo)
+        jpeg = _colorized(photo, hints)
         note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
     result_id = current_app.storage.put("results", jpeg)
     filename = f"{result_id}.jpg"
@@ -32,12 +35,12 @@ def colorize():
                    api_download_url=link(f"download/{result_id}"), filename=filename)
 
 
-def _colorized(photo: imaging.Photo) -> bytes:
+def _colorized(photo: imaging.Photo, hints: Sequence[Hint]) -> bytes:
     engine = current_app.engine
     luma = photo.luma()
     small = imaging.shrink(luma, engine.processing_size(*luma.size))
     began = time.perf_counter()
-    chroma = engine.chroma(small)
+    chroma = engine.chroma(small, hints)
     note(pixels=luma.width * luma.height, engine_ms=_milliseconds(time.perf_counter() - began))
     return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality)
 

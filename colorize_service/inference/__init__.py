@@ -4,16 +4,18 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from colorize_service.inference.bundle import Bundle, BundleError
+from colorize_service.inference.hints import Hint
 from colorize_service.inference.lite import Lite
 from colorize_service.inference.queue import Abandoned, Busy, WorkQueue
 
-__all__ = ["Abandoned", "Busy", "Engine", "NotLoaded", "WorkQueue"]
+__all__ = ["Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "WorkQueue"]
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +70,13 @@ class Engine:
         """
         return self._model().processing_size(width, height)
 
-    def chroma(self, luma: np.ndarray) -> np.ndarray:
-        """Colours of a gray picture: uint8 (h, w) at its processing size -> uint8 (h, w, 2), Cb and Cr, 128 neutral.
+    def chroma(self, luma: np.ndarray, hints: Sequence[Hint] = ()) -> np.ndarray:
+        """Colours of a gray picture: uint8 (h, w) at its processing size -> uint8 (h', w', 2), Cb and Cr, 128 neutral.
 
         Raises:
             NotLoaded
         """
-        return self._model().chroma(luma)
+        return self._model().chroma(luma, hints)
 
     def _model(self) -> Lite:
         model = self._state.model

@@ -1,17 +1,19 @@
 """ColorizeNet-Lite: one ONNX graph from lightness to chroma."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from colorize_service.inference import colour
 from colorize_service.inference.bundle import Bundle, Processing
+from colorize_service.inference.hints import Hint, planes
 from colorize_service.inference.session import open_session
 
 
 class Lite:
-    """Bundle kind ``lite``: file ``model``, input ``luminance`` float32 (n, 1, h, w), L* in 0…100; output ``ab``
-    float32 (n, 2, h', w'), a* and b*."""
+    """Bundle kind ``lite``: a file ``model``. Inputs ``luminance`` float32 (n, 1, h, w), L* in 0…100, and ``hints``
+    float32 (n, 3, h, w), a*, b* and a mask; output ``ab`` float32 (n, 2, h', w'), a* and b*."""
 
     def __init__(self, bundle: Bundle, device: str, threads: int):
         self._processing = bundle.manifest.processing
@@ -21,10 +23,11 @@ class Lite:
         """Width and height in pixels at which the model sees a picture of ``width`` × ``height``."""
         return _fit(width, height, self._processing)
 
-    def chroma(self, luma: np.ndarray) -> np.ndarray:
-        """Chroma of a gray picture: uint8 (h, w) luma at a processing size -> uint8 (h, w, 2), Cb and Cr."""
+    def chroma(self, luma: np.ndarray, hints: Sequence[Hint] = ()) -> np.ndarray:
+        """Chroma of a gray picture: uint8 (h, w) luma at a processing size -> uint8 (h', w', 2), Cb and Cr."""
         lightness = colour.lightness(luma)
-        (ab,) = self._session.run(["ab"], {"luminance": lightness[None, None]})
+        feed = {"luminance": lightness[None, None], "hints": planes(hints, *luma.shape)[None]}
+        (ab,) = self._session.run(["ab"], feed)
         return colour.chroma(lightness, ab[0])
 
 

@@ -1,0 +1,1 @@
+"""How ColorizeNet-Lite, the embedded colorizer, is trained, measured and exported."""

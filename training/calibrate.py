@@ -1,0 +1,93 @@
+"""Weigh vividness against error: ``python -m training.calibrate --checkpoint FILE… --photos DIR``.
+
+For temperatures of the annealed mean, and shares of the rare bins' weight that are taken back, it finds the vividness
+that gives results the wanted colourfulness, and prints the figures of ``training.evaluate`` there: settings of equal
+colourfulness can be compared, and go into ``training.export``. The network runs once for each photo and size.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training import checkpoints, metrics
+from training.colorizer import lightness_of, luma_of, processing_size, resize, with_chroma
+from training.evaluate import SIDE, chroma_of
+from training.export import load_model
+from training.losses import bin_rarity
+from training.photos import read_photos
+
+
+def logits_of(model, photo, shorter_side):
+    """Logits over the bins, float16 (Q, h, w), of one photo without hints."""
+    luma = luma_of(photo.rgb)
+    width, height = processing_size(*luma.shape[::-1], shorter_side)
+    luminance = torch.from_numpy(lightness_of(resize(luma, width, height)))[None, None]
+    with torch.no_grad():
+        return model(luminance, torch.zeros(1, 3, height, width))[0][0].half()
+
+
+def small_chroma(model, logits, temperature, shift):
+    """Decode all photos' logits with ``shift``, float32 (Q,), added: list of float32 (2, h, w)."""
+    model.temperature.fill_(temperature)
+    return [model.decode(scores[None].float() + shift[None, :, None, None])[0].numpy() for scores in logits]
+
+
+def measure(chroma, originals, vividness):
+    """PSNR, chroma error, chroma kept and colourfulness, float (4,), means over the photos."""
+    rows, true_chroma = [], []
+    for ab, original in zip(chroma, originals):
+        result = with_chroma(luma_of(original), np.stack([resize(plane, SIDE, SIDE) for plane in ab * vividness]))
+        result_ab, original_ab = chroma_of(result), chroma_of(original)
+        true_chroma.append(metrics.mean_chroma(original_ab))
+        error, kept = metrics.chroma_error(result_ab, original_ab), metrics.mean_chroma(result_ab)
+        rows.append([metrics.psnr(result, original), error, kept, metrics.colourfulness(result)])
+    means = np.mean(rows, axis=0)
+    means[2] /= np.mean(true_chroma)
+    return means
+
+
+def at_colourfulness(chroma, originals, wanted, rounds=8):
+    """The vividness at which the results have the wanted colourfulness, by bisection, and the figures there."""
+    low, high = 0.6, 2.4
+    for _ in range(rounds):
+        vividness = np.float32(np.sqrt(low * high))
+        means = measure(chroma, originals, vividness)
+        low, high = (vividness, high) if means[3] < wanted else (low, vividness)
+    return vividness, means
+
+
+def main(argv=None):
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
+    parser.add_argument("--checkpoint", required=True, type=Path, nargs="+", help="several of one run are averaged")
+    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar")
+    parser.add_argument("--temperatures", type=float, nargs="+", default=[0.2, 0.3, 0.38, 0.5])
+    parser.add_argument("--rebalance", type=float, nargs="+", default=[-0.5, 0.0, 0.5])
+    parser.add_argument("--shorter-side", type=int, nargs="+", default=[192], help="processing sizes in pixels")
+    parser.add_argument("--colourfulness", type=float, default=30.5, help="of the results, mean over the photos")
+    parser.add_argument("--stride", type=int, default=3, help="take every n-th photo only")
+    parser.add_argument("--offset", type=int, default=0, help="number of the first photo taken")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    soup = checkpoints.soup(args.checkpoint)
+    model = load_model(soup)
+    rarity = torch.from_numpy(np.log(bin_rarity(soup["prior"].numpy()))).float()
+    photos = list(read_photos([args.photos / "val.tar"]))[args.offset :: args.stride]
+    originals = [resize(photo.rgb, SIDE, SIDE) for photo in photos]
+    print("| side | temperature | rebalance | vividness | PSNR dB | chroma error | chroma kept | colourfulness |")
+    print("|" + "---|" * 8)
+    for side in args.shorter_side:
+        logits = [logits_of(model, photo, side) for photo in photos]
+        for rebalance in args.rebalance:
+            for temperature in args.temperatures:
+                chroma = small_chroma(model, logits, temperature, -rebalance * rarity)
+                vividness, means = at_colourfulness(chroma, originals, args.colourfulness)
+                settings = f"{side} | {temperature} | {rebalance} | {vividness:.2f}"
+                print("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} |".format(settings, *means), flush=True)
+
+
+if __name__ == "__main__":
+    main()

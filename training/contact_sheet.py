@@ -1,0 +1,60 @@
+"""Draw a contact sheet: ``python -m training.contact_sheet --photos DIR --bundle DIR --out FILE``.
+
+Each photo three times: gray, colorized, original. They are taken from val.tar by a fixed seed, none chosen by hand.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from training.colorizer import Colorizer, luma_of
+from training.photos import read_photos
+
+CELL = 148
+GAP = 4
+
+
+def choose(photos, count, seed):
+    """``count`` of the photos by seed, in the order in which the seed drew them."""
+    return [photos[i] for i in np.random.default_rng(seed).choice(len(photos), count, replace=False)]
+
+
+def triple(photo, model):
+    """Gray, colorized and original version of a photo, three sRGB uint8 (H, W, 3)."""
+    luma = luma_of(photo.rgb)
+    return np.repeat(luma[..., None], 3, axis=2), model.colorize(luma), photo.rgb
+
+
+def draw(triples, columns):
+    """Lay out triples of pictures, ``columns`` triples in a row, each picture fitted into a square cell; an Image."""
+    rows = -(-len(triples) // columns)
+    width, height = columns * (3 * CELL + 3 * GAP) - GAP, rows * (CELL + GAP) - GAP
+    sheet = Image.new("RGB", (width, height), "white")
+    for i, pictures in enumerate(triples):
+        for j, picture in enumerate(pictures):
+            image = ImageOps.contain(Image.fromarray(picture), (CELL, CELL), Image.Resampling.LANCZOS)
+            left = (i % columns) * (3 * CELL + 3 * GAP) + j * CELL + (CELL - image.width) // 2
+            sheet.paste(image, (left, (i // columns) * (CELL + GAP) + (CELL - image.height) // 2))
+    return sheet
+
+
+def main(argv=None):
+    """Write the sheet."""
+    parser = argparse.ArgumentParser(prog="python -m training.contact_sheet", description=__doc__)
+    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar")
+    parser.add_argument("--bundle", required=True, type=Path, help="bundle's folder or ONNX file")
+    parser.add_argument("--out", required=True, type=Path, help="JPEG or PNG")
+    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--columns", type=int, default=4, help="triples in a row")
+    parser.add_argument("--seed", type=int, default=24)
+    args = parser.parse_args(argv)
+    model = Colorizer(args.bundle)
+    photos = choose(list(read_photos([args.photos / "val.tar"])), args.count, args.seed)
+    draw([triple(photo, model) for photo in photos], args.columns).save(args.out, quality=88)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB: {', '.join(photo.name for photo in photos)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Write the bundle: ``python -m training.export --checkpoint FILE… --out DIR``.
+
+The ONNX graph takes luminance and hints and gives chroma; normalisation, decoding and temperature are inside. Its
+weights are stored as float16, and cast to float32 when the model is loaded.
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from training import checkpoints
+from training.colorizer import MAX_PIXELS, MULTIPLE, SHORTER_SIDE
+from training.losses import bin_rarity
+from training.model import ColorizeNetLite
+
+NAME = "lite.onnx"
+OPSET = 18
+SHAPES = ((1, 192, 192), (2, 192, 320), (1, 32, 64), (1, 256, 32), (1, 32, 32))
+SOURCE = (
+    "Trained by this project from EfficientNet-Lite0 (ImageNet weights, Apache-2.0) on public research photo sets: "
+    "Imagenette, Imagewoof, Intel Image Classification, Caltech-101, Clothing Co-Parsing, Houses, Flickr8k subset, "
+    "flower recognition, clothing dataset, face-mask faces."
+)
+
+
+class Graph(nn.Module):
+    """What is exported: ``ColorizeNetLite.colorize``."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, luminance, hints):
+        """Chroma for luminance and hints, as ``ColorizeNetLite.colorize``."""
+        return self.model.colorize(luminance, hints)
+
+
+def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0):
+    """The model of ``checkpoints.soup``, ready to run.
+
+    temperature: of the annealed mean, instead of the trained one. vividness: factor on chroma. rebalance: how much of
+    the training weights of rare bins is taken back, 0 none and 1 all; they act on the chances like a factor, so the
+    head's bias can undo them.
+    """
+    model = ColorizeNetLite()
+    model.load_state_dict(soup["average"])
+    with torch.no_grad():
+        if temperature:
+            model.temperature.fill_(temperature)
+        model.vividness.fill_(vividness)
+        rarity = bin_rarity(soup["prior"].numpy())
+        model.head.bias -= rebalance * torch.from_numpy(np.log(rarity)).float()
+    return model.eval().requires_grad_(False)
+
+
+def halve_weights(graph, smallest=1024):
+    """Store the float32 weights of an ONNX model as float16, each behind a Cast that the runtime folds on loading.
+
+    Tensors of fewer than ``smallest`` values stay as they are: they cost nothing, and norms and constants need
+    precision.
+    """
+    casts = []
+    for weight in graph.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or values.size < smallest or np.abs(values).max() > 6e4:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
+        casts.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.graph.node.insert(0, cast)
+    return graph
+
+
+def write_onnx(model, path):
+    """Export the model to ``path`` with dynamic batch, height and width."""
+    luminance, hints = torch.rand(1, 1, 192, 256) * 100, torch.zeros(1, 3, 192, 256)
+    axes = {0: "n", 2: "height", 3: "width"}
+    torch.onnx.export(
+        Graph(model).eval(),
+        (luminance, hints),
+        str(path),
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=["luminance", "hints"],
+        output_names=["ab"],
+        dynamic_axes={"luminance": axes, "hints": axes, "ab": {0: "n", 2: "height_4", 3: "width_4"}},
+    )
+    graph = halve_weights(onnx.load(str(path)))
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(path))
+
+
+def compare(model, path):
+    """Yield (shape, greatest difference in ab) between ONNX and torch on random pictures with and without hints."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for n, height, width in SHAPES:
+        luminance = rng.uniform(0, 100, (n, 1, height, width)).astype(np.float32)
+        hints = np.zeros((n, 3, height, width), np.float32)
+        for with_hints in (False, True):
+            if with_hints:
+                hints[:, :, height // 2 : height // 2 + 5, width // 3 : width // 3 + 5] = [[[[40]], [[-30]], [[1]]]]
+            expected = model.colorize(torch.from_numpy(luminance), torch.from_numpy(hints)).numpy()
+            (got,) = session.run(["ab"], {"luminance": luminance, "hints": hints})
+            yield (n, height, width, "hints" if with_hints else "no hints"), float(np.abs(got - expected).max())
+
+
+def manifest(path, version, shorter_side):
+    """The bundle's manifest, a dict ready for JSON."""
+    content = path.read_bytes()
+    return {
+        "format": 1,
+        "kind": "lite",
+        "name": "ColorizeNet-Lite",
+        "version": version,
+        "processing": {"shorter_side": shorter_side, "multiple_of": MULTIPLE, "max_pixels": MAX_PIXELS},
+        "defaults": {},
+        "files": {
+            "model": {"path": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+        },
+        "source": SOURCE,
+        "licence": "Apache-2.0",
+    }
+
+
+def main(argv=None):
+    """Write ONNX and manifest, and print how far ONNX is from torch."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("--checkpoint", required=True, type=Path, nargs="+", help="several of one run are averaged")
+    parser.add_argument("--out", required=True, type=Path, help="the bundle's folder")
+    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--shorter-side", type=int, default=SHORTER_SIDE, help="processing size in pixels")
+    parser.add_argument("--temperature", type=float, help="of the annealed mean, instead of the trained one")
+    parser.add_argument("--rebalance", type=float, default=0.0, help="share of the rare bins' weight to take back")
+    parser.add_argument("--vividness", type=float, default=1.0, help="factor on chroma that no hint decided")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / NAME
+    model = load_model(checkpoints.soup(args.checkpoint), args.temperature, args.rebalance, args.vividness)
+    write_onnx(model, path)
+    content = manifest(path, args.version, args.shorter_side)
+    (args.out / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    for case, error in compare(model, path):
+        print(f"{case}: at most {error:.4f} from torch")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Photos out of tar files: decoded once, kept in memory as bytes, cut into random crops."""
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One colour photo: its name, the source that its name begins with, and sRGB pixels, uint8 (H, W, 3)."""
+
+    name: str
+    source: str
+    rgb: np.ndarray
+
+
+def read_photos(tars, exclude=()):
+    """Yield every photo of the given tar files, in their order, but those of the sources in ``exclude``."""
+    for path in tars:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if not member.isfile():
+                    continue
+                name = Path(member.name).name
+                source = name.split("-")[0]
+                if source in exclude:
+                    continue
+                with Image.open(io.BytesIO(tar.extractfile(member).read())) as image:
+                    yield Photo(name, source, np.asarray(image.convert("RGB")))
+
+
+def training_tars(folder):
+    """The tar files to train on, sorted; raises FileNotFoundError when there are none."""
+    tars = sorted(Path(folder).glob("train-*.tar"))
+    if not tars:
+        raise FileNotFoundError(f"no train-*.tar in {folder}")
+    return tars
+
+
+class CropSampler:
+    """Random crops of photos, with no source drowning the others.
+
+    A source with n photos is drawn with a weight of sqrt(n): by count alone two sources would make half of every
+    batch, and evenly the smallest would be seen ten times as often as the largest.
+    """
+
+    def __init__(self, photos, seed):
+        """photos: sequence of Photo. seed: of the order and of the crops."""
+        self.rng = np.random.default_rng(seed)
+        self._by_source = {}
+        for photo in photos:
+            self._by_source.setdefault(photo.source, []).append(photo.rgb)
+        if not self._by_source:
+            raise ValueError("no photos to train on")
+        self.sources = sorted(self._by_source)
+        weights = np.sqrt([len(self._by_source[source]) for source in self.sources])
+        self._chances = weights / weights.sum()
+
+    def crop(self, height, width):
+        """Return a crop, resized to uint8 (height, width, 3): 55 to 100 % of a photo, mirrored half of the time."""
+        rng = self.rng
+        group = self._by_source[self.sources[rng.choice(len(self.sources), p=self._chances)]]
+        rgb = group[rng.integers(len(group))]
+        full_height, full_width = rgb.shape[:2]
+        aspect = width / height * np.exp(rng.uniform(-0.15, 0.15))
+        largest = min(full_height, full_width / aspect)
+        crop_height = largest * rng.uniform(0.55, 1.0)
+        crop_width = crop_height * aspect
+        top, left = rng.uniform(0, full_height - crop_height), rng.uniform(0, full_width - crop_width)
+        box = (left, top, min(left + crop_width, full_width), min(top + crop_height, full_height))
+        crop = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, box=box))
+        return crop[:, ::-1] if rng.random() < 0.5 else crop

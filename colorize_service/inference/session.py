@@ -44,10 +44,13 @@ def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSes
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Threads that spin while they wait take the cores from decoding and encoding.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Pictures differ in shape; an arena keeps the largest of each and gives nothing back.
-    options.enable_cpu_mem_arena = False
+    # Threads that spin while they wait for the next operator save milliseconds of a photo that is alone, but take the
+    # cores from decoding and encoding where photos queue. So little of it costs nothing there (measured; see
+    # docs/performance.md), and none between runs.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "20")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Pictures differ in shape: an arena keeps the largest of each, and memory patterns a plan for each.
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     return ort.InferenceSession(str(path), options, providers=providers)
 
 

@@ -1,20 +1,14 @@
 """Colorize: a service that gives black-and-white photos their colours."""
 
-import os
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-# Before ONNX Runtime is imported: else it reports its use to its makers, keeps a database in the user's home, and has
-# threads in the server before the workers are forked, at whose end they abort.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-from flask import Flask  # noqa: E402
-from flask_cors import CORS  # noqa: E402
-from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: E402
-
-from colorize_service import api, auth, logs  # noqa: E402
-from colorize_service.connection import RequestBody  # noqa: E402
-from colorize_service.inference import Engine, WorkQueue  # noqa: E402
-from colorize_service.settings import Settings, SettingsError  # noqa: E402
-from colorize_service.storage import Storage  # noqa: E402
+from colorize_service import api, auth, logs
+from colorize_service.connection import RequestBody
+from colorize_service.inference import Engine, WorkQueue
+from colorize_service.settings import Settings, SettingsError
+from colorize_service.storage import Storage
 
 
 class Service(Flask):

@@ -14,6 +14,7 @@ from colorize_service.inference.bundle import Bundle, BundleError
 from colorize_service.inference.hints import Hint
 from colorize_service.inference.lite import Lite
 from colorize_service.inference.queue import Abandoned, Busy, WorkQueue
+from colorize_service.inference.session import DeviceUnavailable
 
 __all__ = ["Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "WorkQueue"]
 
@@ -90,7 +91,7 @@ class Engine:
             model, manifest = load_model(self._folder, self._device, self._threads)
         except Exception as error:
             # Whatever the reason, the service stays up to say it: /health, uploads and stored files need no model.
-            log.error("The model bundle cannot be loaded: %s", error, exc_info=not isinstance(error, BundleError))
+            log.error("The model bundle cannot be loaded: %s", error, exc_info=not isinstance(error, (BundleError, DeviceUnavailable)))
             self._state = _State(None, "The model cannot be loaded; the server's log says why.", FAILED_RETRY_AFTER)
             return
         self._state = _State(model)

@@ -2,9 +2,14 @@
 
 import ctypes
 import logging
+import os
 from pathlib import Path
 
-import onnxruntime as ort
+# Before ONNX Runtime is imported: else it reports its use to its makers, keeps a database in the user's home, and has
+# threads in the server before the workers are forked, at whose end they abort.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort  # noqa: E402
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ import threading
 import time
 import uuid
 import weakref
-from typing import Any
 
 import firebase_admin
 import jwt

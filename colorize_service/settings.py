@@ -9,22 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from colorize_service.cpus import available_cpus
+
 EMBEDDED_BUNDLE = Path(__file__).parent / "models" / "colorizenet-lite"
 APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
 
 class SettingsError(Exception):
     """A setting has an unusable value; the message names each variable and what it takes."""
-
-
-def available_cpus() -> int:
-    """CPU cores this process may use: its affinity, capped by the cgroup v2 quota of its container."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else max(1, min(cpus, round(int(quota) / int(period))))
 
 
 def _comma_separated(value: object) -> object:
@@ -76,7 +68,8 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
     max_in_work: int = Field(
         default_factory=_share_of_cpus, ge=1,
-        description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores divided by `WORKERS`.")
+        description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores "
+                    "divided by `WORKERS`.")
     max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
     queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
     onnx_threads: int = Field(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colorize_service.settings import EMBEDDED_BUNDLE, Settings, SettingsError, available_cpus
+from colorize_service.cpus import available_cpus
+from colorize_service.settings import EMBEDDED_BUNDLE, Settings, SettingsError
 from tests.server import ROOT
 
 

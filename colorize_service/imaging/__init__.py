@@ -11,8 +11,8 @@ Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence fo
 sent them.
 """
 
-from .headers import ImageError
-from .photo import Photo, open_photo
-from .result import add_chroma, shrink
+from colorize_service.imaging.headers import ImageError
+from colorize_service.imaging.photo import Photo, open_photo
+from colorize_service.imaging.result import add_chroma, shrink
 
 __all__ = ["ImageError", "Photo", "add_chroma", "open_photo", "shrink"]

@@ -23,8 +23,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from .headers import ImageError, check_size, check_structure, kind_of, png_chunks
-from .result import encode
+from colorize_service.imaging.headers import ImageError, check_size, check_structure, kind_of, png_chunks
+from colorize_service.imaging.result import encode
 
 # Once for the process, in which nothing else uses Pillow. The limit in pixels is an argument here, checked before
 # Pillow allocates; and what Pillow has to say about hostile files would only fill the log.

@@ -12,7 +12,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from .strips import join_strips, strip_rows
+from colorize_service.cpus import available_cpus
+from colorize_service.imaging.strips import join_strips, strip_rows
 
 #: Below this many pixels chroma has 2x2 of them a sample, as in any 4:2:0 JPEG; above 4x4, a quarter of the work.
 FINE_PIXELS = 1 << 21
@@ -20,7 +21,7 @@ FINE_PIXELS = 1 << 21
 SMOOTHNESS = 50.0
 
 # Strips of all pictures share these threads: one picture alone uses all cores, several do not use more.
-_POOL = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+_POOL = ThreadPoolExecutor(available_cpus())
 
 
 def shrink(luma: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -95,6 +96,7 @@ def _slope(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
 
 
 def _mean3(plane: np.ndarray) -> np.ndarray:
+    """The mean of each window of 3x3, edges repeated: float32 (h, w)."""
     padded = np.pad(plane, 1, "edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9

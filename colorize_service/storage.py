@@ -67,6 +67,14 @@ class Storage:
         path = self._path(collection, file_id)
         return path if path.is_file() else None
 
+    def get(self, collection: str, file_id: str) -> bytes | None:
+        """The bytes of a stored file, or None where :meth:`find` finds none."""
+        path = self.find(collection, file_id)
+        try:
+            return path.read_bytes() if path else None
+        except FileNotFoundError:  # removed a moment ago
+            return None
+
     def _path(self, collection: str, file_id: str) -> Path:
         return self._root / collection / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"
 

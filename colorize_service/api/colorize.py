@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flask import Blueprint, current_app, jsonify
 
 from colorize_service import imaging
-from colorize_service.api.forms import abandoned, link, read_photo
+from colorize_service.api.forms import abandoned, link, read_number, read_photo_or_upload
 from colorize_service.api.hints import read_hints
 from colorize_service.auth import app_check_required
 from colorize_service.inference import Hint
@@ -23,11 +23,12 @@ def colorize():
     if problem := engine.problem:
         raise problem
     engine.check_queue()  # before a photo is read that would be refused
-    photo, hints = read_photo(), read_hints()
+    photo, hints = read_photo_or_upload(), read_hints()
+    saturation = read_number("saturation", default=1, least=0, most=2)
     came = time.perf_counter()
     with engine.turn(abandoned()):
         began = time.perf_counter()
-        jpeg = _colorized(photo, hints)
+        jpeg = _colorized(photo, hints, saturation)
         note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
     result_id = current_app.storage.put("results", jpeg)
     filename = f"{result_id}.jpg"
@@ -35,13 +36,14 @@ def colorize():
                    api_download_url=link(f"download/{result_id}"), filename=filename)
 
 
-def _colorized(photo: imaging.Photo, hints: Sequence[Hint]) -> bytes:
+def _colorized(photo: imaging.Photo, hints: Sequence[Hint], saturation: float) -> bytes:
     engine = current_app.engine
     luma = photo.luma()
     small = imaging.shrink(luma, engine.processing_size(*luma.size))
     began = time.perf_counter()
     chroma = engine.chroma(small, hints)
     note(pixels=luma.width * luma.height, engine_ms=_milliseconds(time.perf_counter() - began))
+    chroma = imaging.saturate(chroma, saturation)
     return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality)
 
 

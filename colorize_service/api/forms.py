@@ -1,7 +1,9 @@
-"""What a client sends and how it is called back: the photo of a multipart form, and links."""
+"""What a client sends and how it is called back: the fields of a form, the photo among them, and links."""
+
+import math
 
 from flask import current_app, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from colorize_service.connection import client_gone
 from colorize_service.imaging import Photo, open_photo
@@ -15,12 +17,61 @@ def read_photo() -> Photo:
         RequestEntityTooLarge: if the body is over the limit.
         ImageError: if the file is not a picture within the limits.
     """
-    if not (current_app.settings.public_base_url or request.host):
-        raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
+    _check_host()
     file = request.files.get("file")
     if file is None:
         raise BadRequest("The request has no file: send the photo as multipart/form-data in the field 'file'.")
     return open_photo(file.read(), max_pixels=current_app.settings.max_pixels)
+
+
+def read_photo_or_upload() -> Photo:
+    """The photo in the field ``file``, or the earlier upload that the field ``image_id`` names.
+
+    Raises:
+        BadRequest: if there are both or neither, or for what :func:`read_photo` refuses.
+        NotFound: if there is no such upload.
+        RequestEntityTooLarge: if the body is over the limit.
+        ImageError: if the file is not a picture within the limits.
+    """
+    image_id = read_text("image_id")
+    if not image_id:
+        if "file" in request.files:
+            return read_photo()
+        raise BadRequest("The request has no photo: send it as multipart/form-data in the field 'file', or the id of "
+                         "an earlier upload in the field 'image_id'.")
+    if "file" in request.files:
+        raise BadRequest("The request has both a file and an image_id: send one of them.")
+    _check_host()
+    data = current_app.storage.get("uploads", image_id)
+    if data is None:
+        raise NotFound("There is no upload with this image_id.")
+    return open_photo(data, max_pixels=current_app.settings.max_pixels)
+
+
+def read_text(name: str) -> str:
+    """The form field of this name without the space around it; empty where it is missing."""
+    return request.form.get(name, "").strip()
+
+
+def read_number(name: str, default: float, least: float, most: float) -> float:
+    """The number in the form field of this name; ``default`` where it is missing or empty.
+
+    Raises:
+        BadRequest: if it is no number from ``least`` to ``most``.
+    """
+    text = read_text(name)
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise BadRequest(f"The field {name} is wrong: it takes a number from {least:g} to {most:g}.")
+    return value
+
+
+def _check_host() -> None:
+    if not (current_app.settings.public_base_url or request.host):
+        raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
 
 
 def abandoned():

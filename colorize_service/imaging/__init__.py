@@ -13,6 +13,6 @@ sent them.
 
 from colorize_service.imaging.headers import ImageError
 from colorize_service.imaging.photo import Photo, open_photo
-from colorize_service.imaging.result import add_chroma, shrink
+from colorize_service.imaging.result import add_chroma, saturate, shrink
 
-__all__ = ["ImageError", "Photo", "add_chroma", "open_photo", "shrink"]
+__all__ = ["ImageError", "Photo", "add_chroma", "open_photo", "saturate", "shrink"]

@@ -29,6 +29,20 @@ def shrink(luma: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.array(luma.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
+def saturate(chroma: np.ndarray, factor: float) -> np.ndarray:
+    """Chroma made stronger or weaker at the same hue: uint8 (h, w, 2), Cb and Cr, to the same.
+
+    Args:
+        chroma: 128 is neutral.
+        factor: 0 for none, 1 leaves it as it is; what would leave the range of 8 bits stops at its end.
+    """
+    if factor == 1:
+        return chroma
+    signed = chroma.astype(np.float32) - 128
+    strongest = np.abs(signed).max(axis=2, keepdims=True)
+    return np.rint(128 + signed * np.minimum(factor, 127 / np.maximum(strongest, 1))).astype(np.uint8)
+
+
 def add_chroma(luma: Image.Image, chroma: np.ndarray, quality: int) -> bytes:
     """The photo in colour, as a baseline JPEG (4:2:0) without metadata.
 

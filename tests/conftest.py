@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+import hypothesis
 import pytest
 import requests
 from PIL import Image
@@ -13,6 +14,10 @@ from skimage import data
 from tests.gateway import Nginx
 from tests.key_server import PROJECT, KeyServer
 from tests.server import Service
+
+# A test that is slow on a busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass

@@ -1,11 +1,20 @@
 """How Gunicorn hosts the service; `gunicorn` in this folder finds this file by itself. Settings: docs/settings.md."""
 
 import os
+import shutil
 import sys
+import tempfile
 
-from colorize_service.gunicorn_worker import Worker, keep_one_heap
-from colorize_service.logs import logging_config
-from colorize_service.settings import Settings, SettingsError
+# The workers' common figures, in a folder of this server's own; Prometheus' client looks for it when it is imported.
+_OWN = f"colorize-metrics-{os.getpid()}-"
+if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):  # a reload keeps its folder
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN)
+
+from prometheus_client import multiprocess  # noqa: E402
+
+from colorize_service.gunicorn_worker import Worker, keep_one_heap  # noqa: E402
+from colorize_service.logs import logging_config  # noqa: E402
+from colorize_service.settings import Settings, SettingsError  # noqa: E402
 
 try:
     settings = Settings.load()
@@ -13,7 +22,8 @@ except SettingsError as error:
     sys.exit(f"colorize: cannot start.\n{error}")
 
 wsgi_app = "wsgi:app"
-bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
 proc_name = "colorize"
 
 # A photo holds a thread while it is in work or waits; /health and files need others.
@@ -53,3 +63,13 @@ def post_fork(server, worker):
 def post_worker_init(worker):
     """Load the model as soon as the worker is there, not with its first request."""
     worker.wsgi.engine.start()
+
+
+def child_exit(server, worker):
+    """A worker that has ended holds neither photos nor memory."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Leave no figures behind."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

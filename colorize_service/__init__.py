@@ -1,5 +1,7 @@
 """Colorize: a service that gives black-and-white photos their colours."""
 
+from collections.abc import Callable
+
 from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -7,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from colorize_service import api, auth, logs
 from colorize_service.connection import RequestBody
 from colorize_service.inference import Engine, WorkQueue
+from colorize_service.metrics import Metrics
 from colorize_service.settings import Settings, SettingsError
 from colorize_service.storage import Storage
 
@@ -18,6 +21,7 @@ class Service(Flask):
     storage: Storage
     engine: Engine
     upload_queue: WorkQueue
+    metrics: Metrics
 
 
 def create_app(settings: Settings) -> Service:
@@ -31,10 +35,13 @@ def create_app(settings: Settings) -> Service:
     app.url_map.merge_slashes = False  # a redirect would be an answer that is no JSON
     app.settings = settings
     app.storage = _storage(settings)
-    app.engine = Engine(settings.model_bundle, settings.device, settings.onnx_threads, _queue(settings))
-    app.upload_queue = _queue(settings)
+    app.metrics = Metrics()
+    app.engine = Engine(settings.model_bundle, settings.device, settings.onnx_threads,
+                        _queue(settings, app.metrics.watch("colorize")), app.metrics.model_is_loaded)
+    app.upload_queue = _queue(settings, app.metrics.watch("upload"))
 
     logs.init_app(app)
+    app.metrics.init_app(app)
     app.before_request(app.engine.start)
     auth.init_app(app, settings)
     api.init_app(app)
@@ -55,5 +62,5 @@ def _storage(settings: Settings) -> Storage:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
-def _queue(settings: Settings) -> WorkQueue:
-    return WorkQueue(settings.max_in_work, settings.max_waiting, settings.queue_timeout)
+def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:
+    return WorkQueue(settings.max_in_work, settings.max_waiting, settings.queue_timeout, changed)

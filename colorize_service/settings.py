@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     graceful_timeout: int = Field(
         90, gt=0, description="How long a stopping server lets requests in work finish.")
 
+    metrics_path: str = Field(
+        "/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`.")
+
     log_format: Literal["json", "text"] = Field("json", description="Log lines as JSON objects or for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
 
@@ -123,6 +128,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_folder(cls, value: Path) -> Path:
         return value.absolute()
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "Settings":
+        if self.metrics_port == self.port:
+            raise ValueError("METRICS_PORT is PORT: leave it unset to have the figures on the service's port")
+        return self
 
     @model_validator(mode="after")
     def _project_for_app_check(self) -> "Settings":

@@ -28,6 +28,7 @@ def colorize():
     came = time.perf_counter()
     with engine.turn(abandoned()):
         began = time.perf_counter()
+        current_app.metrics.queue_seconds.observe(began - came)
         jpeg = _colorized(photo, hints, saturation)
         note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
     result_id = current_app.storage.put("results", jpeg)
@@ -42,7 +43,9 @@ def _colorized(photo: imaging.Photo, hints: Sequence[Hint], saturation: float) -
     small = imaging.shrink(luma, engine.processing_size(*luma.size))
     began = time.perf_counter()
     chroma = engine.chroma(small, hints)
-    note(pixels=luma.width * luma.height, engine_ms=_milliseconds(time.perf_counter() - began))
+    seconds = time.perf_counter() - began
+    current_app.metrics.engine_seconds.observe(seconds)
+    note(pixels=luma.width * luma.height, engine_ms=_milliseconds(seconds))
     chroma = imaging.saturate(chroma, saturation)
     return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality)
 

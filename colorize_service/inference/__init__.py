@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,11 @@ class _State:
 class Engine:
     """The model of a process. It is loaded in a thread of its own that :meth:`start` starts, once in a process."""
 
-    def __init__(self, folder: Path, device: str, threads: int, queue: WorkQueue):
+    def __init__(self, folder: Path, device: str, threads: int, queue: WorkQueue,
+                 loaded: Callable[[], None] = lambda: None):
+        """``loaded`` is called once, in the loading thread, when the model is there."""
         self._folder, self._device, self._threads = folder, device, threads
+        self._loaded = loaded
         self._started_in: int | None = None
         self._lock = threading.Lock()
         self._state = _State()
@@ -95,6 +98,7 @@ class Engine:
             self._state = _State(None, "The model cannot be loaded; the server's log says why.", FAILED_RETRY_AFTER)
             return
         self._state = _State(model)
+        self._loaded()
         log.info("Loaded %s %s in %.2f s.", manifest.name, manifest.version, time.monotonic() - started)
 
 

@@ -24,10 +24,15 @@ class Abandoned(Exception):
 
 
 class WorkQueue:
-    """At most ``in_work`` turns at a time; at most ``waiting`` wait for one, each ``timeout`` seconds at most."""
+    """At most ``in_work`` turns at a time; at most ``waiting`` wait for one, each ``timeout`` seconds at most.
 
-    def __init__(self, in_work: int, waiting: int, timeout: float):
+    ``changed(busy, line)`` is told how many turns are held and how many wait, whenever one of them changes.
+    """
+
+    def __init__(self, in_work: int, waiting: int, timeout: float,
+                 changed: Callable[[int, int], None] = lambda busy, line: None):
         self._in_work, self._waiting, self._timeout = in_work, waiting, timeout
+        self._changed = changed
         self._lock = threading.Lock()
         self._busy = 0
         self._line: deque[threading.Event] = deque()
@@ -64,11 +69,13 @@ class WorkQueue:
         with self._lock:
             if self._busy < self._in_work:
                 self._busy += 1
+                self._tell()
                 return
             if len(self._line) >= self._waiting:
                 raise self._full()
             my_turn = threading.Event()
             self._line.append(my_turn)
+            self._tell()
         deadline = time.monotonic() + self._timeout
         while not my_turn.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
             if abandoned():
@@ -82,6 +89,7 @@ class WorkQueue:
         with self._lock:
             if not my_turn.is_set():
                 self._line.remove(my_turn)
+                self._tell()
                 return
         self._leave()  # the turn came between the last look and now: pass it on
 
@@ -91,6 +99,10 @@ class WorkQueue:
                 self._line.popleft().set()  # the turn passes over: as many are busy as before
             else:
                 self._busy -= 1
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed(self._busy, len(self._line))
 
     def _full(self) -> Busy:
         return self._busy_error("Too many photos are waiting; please try again later.")

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import subprocess
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +74,20 @@ def serve(tmp_path):
             stack.callback(service.kill)
             return service.start(wait_for_model)
         yield start
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    disk = tmp_path / "storage"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
+    if mount.returncode:
+        if os.environ.get("CI"):
+            pytest.fail(mount.stderr)
+        pytest.skip(f"cannot mount a small file system: {mount.stderr}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,8 @@
 import contextlib
 import io
 import json
-import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 
@@ -272,20 +270,6 @@ def test_a_body_that_trickles_in_is_refused_with_a_sentence(serve, size):
 
 
 # --- full disk -------------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one megabyte."""
-    disk = tmp_path / "storage"
-    disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
-    if mount.returncode:
-        if os.environ.get("CI"):
-            pytest.fail(mount.stderr)
-        pytest.skip(f"cannot mount a small file system: {mount.stderr}")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
 
 @pytest.mark.parametrize("path", ["/colorize", "/upload"])
 def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, gray_photo, gray_jpeg, path):

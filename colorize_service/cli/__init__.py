@@ -1,0 +1,12 @@
+"""The command line: ``colorize PHOTO…`` converts files, ``colorize serve`` starts the service. See docs/cli.md."""
+
+import sys
+
+
+def main() -> None:
+    """The entry point ``colorize``. A file named ``serve`` is ``./serve``."""
+    if sys.argv[1:2] == ["serve"]:
+        from colorize_service.cli.serve import serve
+        serve(sys.argv[2:], prog_name="colorize serve")
+    from colorize_service.cli.convert import convert
+    convert(prog_name="colorize")

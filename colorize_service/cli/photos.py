@@ -1,0 +1,109 @@
+"""The work on a photo: from a file to a file, or to a sentence why not."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from colorize_service import imaging
+from colorize_service.cli.files import ResultExists, Stopped, Writer
+from colorize_service.cli.report import Outcome
+from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
+from colorize_service.inference import Hint, load_model
+from colorize_service.settings import EMBEDDED_BUNDLE
+
+# Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
+MAX_BYTES = 2**30
+MAX_PIXELS = 250_000_000
+
+# What the models there are take beside the photo.
+FIELDS = ("hints",)
+
+
+class OptionNotTaken(Exception):
+    """The model cannot be told that; the message is a sentence for the user."""
+
+
+class Colorizer:
+    """Colorizes photos one by one, in any thread, as the service does."""
+
+    def __init__(self, bundle: Path | None, device: str, threads: int, options: dict[str, object],
+                 saturation: float, quality: int):
+        """Load the model.
+
+        Args:
+            bundle: folder of the model bundle; None: the embedded model.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            threads: ONNX Runtime's, for one photo.
+            options: what to tell the model, by the names of the service's form fields. Hints are (x, y, rgb).
+            saturation: 0…2, what the chroma is multiplied with.
+            quality: of the JPEG, 1…100.
+
+        Raises:
+            BundleError, DeviceUnavailable: as :func:`load_model`.
+            OptionNotTaken: if the model does not know one of the options.
+        """
+        self._model, manifest = load_model(bundle or EMBEDDED_BUNDLE, device, threads)
+        for name in options.keys() - set(FIELDS):
+            raise OptionNotTaken(f"The model {manifest.name} takes no {name.replace('_', ' ')}; --bundle names another.")
+        self._hints = [Hint(*hint) for hint in options.get("hints", ())]
+        self._saturation, self._quality = saturation, quality
+
+    def __call__(self, data: bytes) -> bytes:
+        """The photo in colour, as JPEG bytes.
+
+        Raises:
+            ImageError: if ``data`` is no picture that can be used.
+        """
+        luma = imaging.open_photo(data, max_pixels=MAX_PIXELS).luma()
+        small = imaging.shrink(luma, self._model.processing_size(*luma.size))
+        chroma = imaging.saturate(self._model.chroma(small, self._hints), self._saturation)
+        return imaging.add_chroma(luma, chroma, self._quality)
+
+
+def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> Outcome:
+    """Convert a photo. Whatever goes wrong is in the outcome, so that the next photo has its turn."""
+    problem = task.problem
+    try:
+        if problem is None:
+            problem = _problem(colorize, writer, task)
+    except imaging.ImageError as error:
+        problem = str(error)
+    except ResultExists:
+        problem = f"{shown(task.result)} is there already; --force replaces it."
+    except MemoryError:
+        problem = "There is not enough memory for it."
+    except Stopped:
+        problem = "Interrupted."
+    except Exception as error:
+        problem = f"Colorize itself failed: {type(error).__name__}: {error}"
+    return Outcome(task, problem)
+
+
+def _problem(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> str | None:
+    if task.result != STDOUT:
+        writer.check(task.result)
+    try:
+        data = _read(task.source)
+    except OSError as error:
+        return f"It cannot be read: {_reason(error)}."
+    if len(data) > MAX_BYTES:
+        return f"The file is too large: at most {MAX_BYTES:,} bytes are accepted."
+    result = colorize(data)
+    try:
+        if task.result == STDOUT:
+            sys.stdout.buffer.write(result)
+            sys.stdout.buffer.flush()
+        else:
+            writer.write(task.result, result)
+    except OSError as error:
+        return f"{shown(task.result)} cannot be written: {_reason(error)}."
+    return None
+
+
+def _read(source: Path) -> bytes:
+    with open(sys.stdin.fileno() if source == STDIN else source, "rb", closefd=source != STDIN) as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,128 @@
+"""Which photos are to be converted, and where each result goes: settled and checked before any work begins."""
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
+# What a folder's photos are called; a file that is named itself may be called anything.
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif",
+                  ".ppm", ".pgm", ".pbm", ".pnm"}
+_JPEG_SUFFIXES = {".jpg", ".jpeg"}
+_ENDING = "-color.jpg"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A photo and the file that its result goes to, or the sentence why there can be none."""
+
+    source: Path
+    result: Path | None
+    problem: str | None = None
+
+
+def plan(paths: Sequence[str], output: str | None, recursive: bool) -> list[Task]:
+    """The photos that the user means, each once, in the order of the arguments, folders in alphabetical order.
+
+    Args:
+        paths: files, folders, or ``-`` alone for standard input.
+        output: a JPEG file for one photo, a folder, ``-`` for standard output, or None: beside each photo.
+        recursive: take the folders' subfolders too.
+
+    Raises:
+        click.UsageError: if two results would be one file, a result would replace its own photo, or ``output`` does
+            not fit.
+    """
+    if "-" in paths:
+        if len(paths) > 1:
+            raise click.UsageError("'-' is standard input and stands alone.")
+        output = output or "-"
+    if output is not None and _is_file(output, paths):
+        (path,) = paths
+        if "-" in (path, output):
+            return [Task(STDIN if path == "-" else Path(path), STDOUT if output == "-" else Path(output))]
+        tasks = [Task(Path(path), Path(output))]
+    elif paths == ("-",):
+        raise click.UsageError("The photo from standard input needs a file: -o NAME.jpg, or -o - for standard output.")
+    else:
+        folder = None if output is None else Path(output)
+        tasks = [task for path in paths for task in _tasks(Path(path), folder, recursive)]
+    return _without_conflicts(tasks)
+
+
+def _is_file(output: str, paths: Sequence[str]) -> bool:
+    """Whether ``output`` is a file for the one photo there is, and not a folder."""
+    path = Path(output)
+    suffix = path.suffix.lower()
+    if output != "-" and (path.is_dir() or suffix not in PHOTO_SUFFIXES and not path.exists()):
+        return False
+    if len(paths) > 1 or Path(paths[0]).is_dir():
+        raise click.UsageError(f"-o {output} is one file, but there may be several results; name a folder.")
+    if output != "-" and suffix not in _JPEG_SUFFIXES:
+        raise click.UsageError(f"-o {output}: results are JPEG files; name it .jpg, or name a folder.")
+    return True
+
+
+def _tasks(path: Path, output: Path | None, recursive: bool) -> Iterator[Task]:
+    if not path.is_dir():
+        yield Task(path, _result(path, output or path.parent))
+        return
+    problems: list[OSError] = []
+    found = False
+    for folder, subfolders, names in os.walk(path, onerror=problems.append):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        for photo in filter(_is_photo, (Path(folder, name) for name in sorted(names))):
+            found = True
+            yield Task(photo, _result(photo, output / photo.parent.relative_to(path) if output else photo.parent))
+    for error in problems:
+        yield Task(Path(error.filename), None, f"The folder cannot be read: {error.strerror}.")
+    if not found and not problems:
+        yield Task(path, None, "There are no photos in this folder" +
+                   ("." if recursive else "; --recursive looks into its subfolders too."))
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether a file in a folder looks like a photo, and not hidden or like an earlier result."""
+    return (path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+            and not path.name.lower().endswith(_ENDING) and path.is_file())
+
+
+def _without_conflicts(tasks: list[Task]) -> list[Task]:
+    """The tasks without repetitions, and without the earlier results that a pattern such as ``*.jpg`` takes along."""
+    by_result: dict[str, Task] = {}
+    kept = []
+    for task in tasks:
+        other = task if task.result is None else by_result.setdefault(_identity(task.result), task)
+        if other is task:
+            kept.append(task)
+        elif _identity(other.source) != _identity(task.source):
+            raise click.UsageError(f"{shown(other.source)} and {shown(task.source)} would both become "
+                                   f"{shown(task.result)}; convert them apart, with -o.")
+    for task in kept:
+        if by_result.get(_identity(task.source)) is task:
+            raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")
+    earlier = {_identity(_result(task.source, task.source.parent)) for task in kept}
+    return [task for task in kept if _identity(task.source) not in earlier]
+
+
+def _result(source: Path, folder: Path) -> Path:
+    return folder / f"{source.stem}{_ENDING}"
+
+
+def _identity(path: Path) -> str:
+    """The same for all names of a file's place. A link is a file of its own: it would be replaced, not followed."""
+    return os.path.join(_real(path.parent), path.name)
+
+
+@functools.cache
+def _real(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+def shown(path: Path) -> str:
+    """The path for a person: what cannot be printed becomes ``?``."""
+    return "".join(char if char.isprintable() else "?" for char in str(path))

@@ -1,6 +1,10 @@
 """Colorize: a service that gives black-and-white photos their colours."""
 
+from pathlib import Path
+
 __version__ = "1.0.0"
+
+EMBEDDED_BUNDLE = Path(__file__).parent / "models" / "colorizenet-lite"
 
 
 def __getattr__(name: str) -> object:

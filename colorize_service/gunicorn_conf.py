@@ -12,7 +12,8 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):  # a reload keeps
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from colorize_service.gunicorn_worker import Worker, keep_one_heap  # noqa: E402
+from colorize_service.gunicorn_worker import Worker  # noqa: E402
+from colorize_service.heap import keep_one_heap  # noqa: E402
 from colorize_service.logs import logging_config  # noqa: E402
 from colorize_service.settings import Settings, SettingsError  # noqa: E402
 

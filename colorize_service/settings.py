@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.cpus import available_cpus
 
-EMBEDDED_BUNDLE = Path(__file__).parent / "models" / "colorizenet-lite"
 APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
 

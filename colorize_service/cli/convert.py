@@ -113,6 +113,8 @@ def _work(writer: Writer, threads: int, *, bundle: Path | None, device: str, sat
           **options: object) -> Callable[[Task], Outcome]:
     """What does a task. What a model may be told is in ``options``."""
     # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
+    from colorize_service.heap import keep_one_heap
+    keep_one_heap()
     from colorize_service.cli.photos import Colorizer, OptionNotTaken, attempt
     from colorize_service.inference.bundle import BundleError
     from colorize_service.inference.session import DeviceUnavailable

@@ -4,12 +4,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from colorize_service import imaging
+from colorize_service import EMBEDDED_BUNDLE, imaging
 from colorize_service.cli.files import ResultExists, Stopped, Writer
 from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
 from colorize_service.inference import Hint, load_model
-from colorize_service.settings import EMBEDDED_BUNDLE
 
 # Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30

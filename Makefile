@@ -15,6 +15,7 @@ test: $(VENV)/.test
 # Measure the service, its model and its edges on this machine; see docs/performance.md.
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.cli
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.edges
 

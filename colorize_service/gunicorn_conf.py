@@ -12,6 +12,7 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):  # a reload keeps
 
 from prometheus_client import multiprocess  # noqa: E402
 
+import colorize_service.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
 from colorize_service.gunicorn_worker import Worker  # noqa: E402
 from colorize_service.heap import keep_one_heap  # noqa: E402
 from colorize_service.logs import logging_config  # noqa: E402

@@ -35,8 +35,8 @@ def loop(folder: Path, example: Path, threads: int) -> None:
     result = Image.open(example)
     result.draft("YCbCr", result.size)
     result.load()
-    height, width = (224, 224) if result.width == result.height else (224, 288)  # the model's processing sizes
-    feed = {"luminance": np.zeros((1, 1, height, width), np.float32), "hints": np.zeros((1, 3, height, width), np.float32)}
+    size = (224, 224) if result.width == result.height else (224, 288)  # the model's processing sizes
+    feed = {"luminance": np.zeros((1, 1, *size), np.float32), "hints": np.zeros((1, 3, *size), np.float32)}
 
     def convert(path: Path) -> None:
         image = Image.open(io.BytesIO(path.read_bytes()))
@@ -71,7 +71,7 @@ def measure(size: tuple[int, int], photos: int, runs: int) -> None:
         command = "-m", "colorize_service.cli", str(folder), "-o", str(results), "--force"
         seconds(*command)
         bare = "-m", "benchmarks.cli", "--loop", str(folder), str(results / "0-color.jpg"), str(threads)
-        pairs = [(seconds(*command), seconds(*bare)) for _ in range(runs)]  # in turns: the machine's speed changes
+        pairs = [(seconds(*command), seconds(*bare)) for _ in range(runs)]  # in turns: the machine varies
     times, floors = (np.median(column, axis=0) for column in zip(*pairs))
     ratio, cpu_ratio = np.median([a / b for a, b in pairs], axis=0)
     print(f"| {size[0]}×{size[1]} | {times[0]:.2f} | {floors[0]:.2f} | {ratio:.2f} | {times[1]:.2f} | {floors[1]:.2f} | "
@@ -86,8 +86,10 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=50)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}, {arguments.photos} photos\n")
-    print("| photo | s | loop s | times loop | CPU s | loop CPU s | times loop | photos/s |\n|---|---|---|---|---|---|---|---|")
+    print(f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}, "
+          f"{arguments.photos} photos\n")
+    print("| photo | s | loop s | times loop | CPU s | loop CPU s | times loop | photos/s |")
+    print("|---|---|---|---|---|---|---|---|")
     for size in SIZES:
         measure(size, arguments.photos, arguments.runs)
 

@@ -1,4 +1,4 @@
-"""How Gunicorn hosts the service, wherever it is installed; `colorize serve` starts it so. Settings: docs/settings.md."""
+"""How Gunicorn hosts the service, wherever it is installed: `colorize serve`. Settings: docs/settings.md."""
 
 import os
 import shutil

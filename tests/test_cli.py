@@ -128,7 +128,8 @@ def test_a_file_that_is_there_is_kept_unless_forced(colorize, photo):
     assert done.returncode == 1 and "photo-color.jpg is there already; --force replaces it." in done.stderr
     assert result.read_text() == "mine"
     assert colorize("photo.jpg", "--force").returncode == 0
-    assert decode(result.read_bytes()).shape == (300, 451, 3) and names(photo.parent) == ["photo-color.jpg", "photo.jpg"]
+    assert decode(result.read_bytes()).shape == (300, 451, 3)
+    assert names(photo.parent) == ["photo-color.jpg", "photo.jpg"]
 
 
 def test_a_file_that_comes_while_the_photo_is_in_work_is_kept(tmp_path):
@@ -152,7 +153,8 @@ def test_a_second_run_over_all_files_does_not_colour_its_own_results(colorize, p
     ([".", "sub", "-o", "out"], "would both become out/photo-color.jpg"),
     (["photo.jpg", "-o", "photo.jpg", "--force"], "replaced by its own result"),
     (["photo.jpg", "sub", "-o", "one.jpg"], "one file"), (["sub", "-o", "one.jpg"], "one file"),
-    (["photo.jpg", "-o", "one.png"], "results are JPEG files"), (["photo.jpg", "-o", "notes"], "results are JPEG files"),
+    (["photo.jpg", "-o", "one.png"], "results are JPEG files"),
+    (["photo.jpg", "-o", "notes"], "results are JPEG files"),
     (["-", "photo.jpg"], "stands alone"), (["photo.jpg", "-o", "-", "--json"], "--json"),
     (["-", "-o", "sub"], "needs a file"),
     (["photo.jpg", "--hint", "0.5,0.5"], "'0.5,0.5' is no hint"), (["photo.jpg", "--hint", "2,0,#ffffff"], "no hint"),

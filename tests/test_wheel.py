@@ -1,7 +1,7 @@
 """The installed package: built as a wheel and put into an environment of its own, far from this folder.
 
-Its dependencies are not installed again: the environment sees those of the tests', and pip checks that they are what the
-wheel asks for.
+Its dependencies are not installed again: the environment sees those of the tests', and pip checks that they are what
+the wheel asks for.
 """
 
 import os
@@ -25,8 +25,10 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 def wheel(tmp_path_factory) -> Path:
     """The wheel, from a copy of the project: a build leaves files behind, and an earlier one's would come in."""
     source, folder = tmp_path_factory.mktemp("source") / "colorize", tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "data"))
-    subprocess.run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source], check=True, timeout=120)
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "data")
+    shutil.copytree(ROOT, source, ignore=left_out)
+    command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source]
+    subprocess.run(command, check=True, timeout=120)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -75,8 +77,8 @@ def test_colorize_serve_serves(programs, tmp_path, gray_jpeg):
     port = str(free_port())
     log = tmp_path / "log"
     with open(log, "wb") as stream:
-        service = subprocess.Popen([programs / "colorize", "serve", "--host", "127.0.0.1", "--port", port], cwd=tmp_path,
-                                   env=environment(APP_CHECK="off"), stdout=stream, stderr=stream)
+        service = subprocess.Popen([programs / "colorize", "serve", "--host", "127.0.0.1", "--port", port],
+                                   cwd=tmp_path, env=environment(APP_CHECK="off"), stdout=stream, stderr=stream)
     try:
         wait_until(lambda: b"Loaded ColorizeNet-Lite" in log.read_bytes(), 30, log.read_text)
         answer = requests.post(f"http://127.0.0.1:{port}/colorize", files={"file": gray_jpeg}, timeout=60).json()
@@ -89,5 +91,6 @@ def test_colorize_serve_serves(programs, tmp_path, gray_jpeg):
 
 
 def test_the_installed_program_knows_its_version(programs, wheel):
-    done = subprocess.run([programs / "colorize", "--version"], env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run([programs / "colorize", "--version"], env=environment(), capture_output=True, text=True,
+                          timeout=60)
     assert done.stdout == f"colorize, version {wheel.name.split('-')[1]}\n"

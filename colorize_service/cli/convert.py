@@ -21,8 +21,8 @@ INTERRUPTED = 130
 
 _HELP = """Give black-and-white photos their colours.
 
-photo.jpg becomes photo-color.jpg beside it: the same photo, with its own size and detail, as a JPEG. A FOLDER stands for
-the photos in it; "-" reads one photo from standard input and writes the result to standard output.
+photo.jpg becomes photo-color.jpg beside it: the same photo, with its own size and detail, as a JPEG. A FOLDER stands
+for the photos in it; "-" reads one photo from standard input and writes the result to standard output.
 
 \b
   colorize photo.jpg                       photo-color.jpg
@@ -31,8 +31,9 @@ the photos in it; "-" reads one photo from standard input and writes the result 
   colorize --hint 0.3,0.6,#208030 a.jpg    what is at that place is green
   colorize serve                           the HTTP service; see colorize serve --help
 
-The names of the results go to standard output, progress and problems to standard error. A photo that cannot be converted
-does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage, 130 interrupted."""
+The names of the results go to standard output, progress and problems to standard error. A photo that cannot be
+converted does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage, 130
+interrupted."""
 
 
 class HintType(click.ParamType):
@@ -44,27 +45,29 @@ class HintType(click.ParamType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
         found = self._form.fullmatch(value.replace(" ", ""))
         if not found or max(float(found[1]), float(found[2])) > 1:
-            self.fail(f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of the "
-                      "photo's width and height.", param, ctx)
+            self.fail(f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
+                      "the photo's width and height.", param, ctx)
         return float(found[1]), float(found[2]), tuple(bytes.fromhex(found[3]))
 
 
 @click.command(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("paths", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="NAME.jpg|FOLDER", help="Where the result of one photo goes, or a folder for all "
-              "results; a folder's tree is kept.")
+@click.option("-o", "--output", metavar="NAME.jpg|FOLDER", help="Where the result of one photo goes, or a folder for "
+              "all results; a folder's tree is kept.")
 @click.option("-r", "--recursive", is_flag=True, help="Take the photos in subfolders too.")
 @click.option("-f", "--force", is_flag=True, help="Replace results that are there already.")
-@click.option("--hint", "hints", type=HintType(), multiple=True, help="The colour at a point of the photo, x and y from 0 to 1 "
-              "from its top left corner. May be given several times.")
+@click.option("--hint", "hints", type=HintType(), multiple=True,
+              help="The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given "
+              "several times.")
 @click.option("--saturation", type=click.FloatRange(0, 2), metavar="N", default=1, show_default=True,
               help="Strength of the colours.")
 @click.option("--prompt", help="What the photo shows, for models that take a prompt.")
 @click.option("--negative-prompt", help="What the result should not be like, for models that take a prompt.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Another number gives other colours (diffusion models).")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N",
+              help="Another number gives other colours (diffusion models).")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps of the sampler (diffusion models).")
-@click.option("--guidance-scale", type=click.FloatRange(min=0), metavar="N", help="How closely to follow the prompt (diffusion "
-              "models).")
+@click.option("--guidance-scale", type=click.FloatRange(min=0), metavar="N",
+              help="How closely to follow the prompt (diffusion models).")
 @click.option("--bundle", type=click.Path(path_type=Path), envvar="MODEL_BUNDLE", show_envvar=True, metavar="FOLDER",
               help="Folder of the model.  [default: the one that is part of the program]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", envvar="DEVICE", show_envvar=True,
@@ -104,7 +107,8 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
 def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
     if tasks[0].result == STDOUT:
         if as_json:
-            raise click.UsageError("The result goes to standard output, where --json would write too; name a file with -o.")
+            raise click.UsageError("The result goes to standard output, where --json would write too; name a file "
+                                   "with -o.")
         if sys.stdout.isatty():
             raise click.UsageError("The result would go to the terminal; redirect it, or name a file with -o.")
 

@@ -43,7 +43,8 @@ class Colorizer:
         """
         self._model, manifest = load_model(bundle or EMBEDDED_BUNDLE, device, threads)
         for name in options.keys() - set(FIELDS):
-            raise OptionNotTaken(f"The model {manifest.name} takes no {name.replace('_', ' ')}; --bundle names another.")
+            raise OptionNotTaken(
+                f"The model {manifest.name} takes no {name.replace('_', ' ')}; --bundle names another.")
         self._hints = [Hint(*hint) for hint in options.get("hints", ())]
         self._saturation, self._quality = saturation, quality
 

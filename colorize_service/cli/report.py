@@ -29,7 +29,9 @@ class Report:
         self._failed: list[Outcome] = []
         on_terminal = sys.stdout.isatty()
         with_bar = total > 1 and sys.stderr.isatty() and not (as_json and on_terminal)
-        self._bar = click.progressbar(length=total, label="Colorizing", show_pos=True, file=sys.stderr) if with_bar else None
+        self._bar = None
+        if with_bar:
+            self._bar = click.progressbar(length=total, label="Colorizing", show_pos=True, file=sys.stderr)
         self._result_lines = not (with_bar and on_terminal)
 
     @property

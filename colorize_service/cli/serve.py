@@ -7,8 +7,8 @@ import click
 
 _HELP = """Start the HTTP service with Gunicorn.
 
-It is configured by environment variables, listed below and in docs/settings.md with their defaults. Clients need tokens of
-a Firebase project, unless that is turned off:
+It is configured by environment variables, listed below and in docs/settings.md with their defaults. Clients need
+tokens of a Firebase project, unless that is turned off:
 
 \b
   FIREBASE_PROJECT_ID=my-project STORAGE_DIR=/srv/colorize colorize serve
@@ -27,7 +27,8 @@ class _WithSettings(click.Command):
                                 for name, field in Settings.model_fields.items()])
 
 
-@click.command(cls=_WithSettings, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(cls=_WithSettings, help=_HELP,
+               context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--host", help="Instead of the variable HOST.")
 @click.option("--port", help="Instead of the variable PORT.")
 def serve(host: str | None, port: str | None) -> None:

@@ -12,6 +12,7 @@ from colorize_service.inference import Engine, WorkQueue
 from colorize_service.metrics import Metrics
 from colorize_service.settings import Settings, SettingsError
 from colorize_service.storage import Storage
+from colorize_service.web import docs
 
 
 class Service(Flask):
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Service:
     app.before_request(app.engine.start)
     auth.init_app(app, settings)
     api.init_app(app)
+    app.register_blueprint(docs.blueprint)
     CORS(app, origins=settings.cors_origins, send_wildcard=True, max_age=86400,
          expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"])
 

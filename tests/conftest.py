@@ -13,6 +13,7 @@ import requests
 from PIL import Image
 from skimage import data
 
+from tests import documented
 from tests.gateway import Nginx
 from tests.key_server import PROJECT, KeyServer
 from tests.server import Service
@@ -41,6 +42,21 @@ class Api:
 
     def get(self, path: str, **options) -> requests.Response:
         return requests.get(self.url + path, **{"headers": self.headers, "timeout": 60} | options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_answer_is_as_documented():
+    """Whatever a test asks of the service, and of nginx in front of it, is compared with the OpenAPI document."""
+    send = requests.Session.send
+
+    def send_and_check(session, request, **options):
+        response = send(session, request, **options)
+        documented.check(response)
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests.Session, "send", send_and_check)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Stored pictures over HTTP: they never change, so anyone may keep them for ever."""
 
-from flask import Response, current_app, send_file
+from pathlib import Path
+
+from flask import Response, current_app, request, send_file
 from werkzeug.exceptions import NotFound, PreconditionFailed
 
 FOR_EVER = "max-age=31536000, immutable"
@@ -31,9 +33,33 @@ def send_stored(collection: str, file_id: str, **options: object) -> Response:
     path = current_app.storage.find(collection, file_id)
     if path is None:
         raise NotFound
-    response = send_file(path, mimetype="image/jpeg", conditional=True, etag=file_id, **options)
-    if response.status_code == 412:  # werkzeug would send the picture along
+    return send(path, mimetype="image/jpeg", etag=file_id, **options)
+
+
+def send(path: Path, **options: object) -> Response:
+    """A file, answering conditional and range requests.
+
+    Raises:
+        PreconditionFailed
+    """
+    response = _checked(send_file(path, conditional=True, **options))
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def conditional(response: Response) -> Response:
+    """A text that may change: kept by anyone, but asked for again each time, with an ETag.
+
+    Raises:
+        PreconditionFailed
+    """
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    return _checked(response.make_conditional(request))
+
+
+def _checked(response: Response) -> Response:
+    if response.status_code == 412:  # werkzeug would send the file along
         response.close()
         raise PreconditionFailed("The file is not the one that If-Match names.")
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

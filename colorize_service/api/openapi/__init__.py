@@ -1,0 +1,66 @@
+"""``GET /openapi.json``: the OpenAPI 3.1 document of this service, as it is set up."""
+
+import json
+
+from flask import Blueprint, Response, current_app, request
+
+from colorize_service.api.files import conditional
+from colorize_service.api.openapi.operations import operation, operations
+from colorize_service.api.openapi.parts import answer, asks, components, errors
+from colorize_service.settings import Settings
+
+VERSION = "1.0.0"  # of the API: the second number counts what is added, the first what breaks clients
+ABOUT = """\
+Gives black-and-white photos their colours.
+
+Every answer that is not a success is JSON with one sentence, `{{"detail": "…"}}`. A path that is not listed is `404`, a
+method that a path does not take is `405` with `Allow`. `HEAD` works wherever `GET` does. Pages of other origins may call
+the API{origins}.
+"""
+
+blueprint = Blueprint("openapi", __name__)
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """The document; its server is the base of the links in answers, or where the client found it."""
+    base = current_app.settings.public_base_url or request.script_root or "/"
+    text = json.dumps(document(current_app.settings, base), ensure_ascii=False, separators=(",", ":"))
+    return conditional(Response(text, mimetype="application/json"))
+
+
+def document(settings: Settings, base: str = "/") -> dict:
+    """The whole document."""
+    paths = operations(settings)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Colorize", "version": VERSION, "summary": "Colours for black-and-white photos.",
+                 "description": ABOUT.format(origins="" if settings.cors_origins == ["*"] else " where the operator names them")},
+        "servers": [{"url": base}],
+        "tags": [{"name": "Photos"}, {"name": "Pictures", "description": "What is stored."}, {"name": "Service"},
+                 {"name": "HEAD and OPTIONS", "description": "The other methods of these paths."}],
+        "paths": {path: item | _head(item) | _options(path, item) for path, item in paths.items()},
+        "components": components(settings.app_check),
+    }
+
+
+def _head(item: dict) -> dict:
+    """``HEAD``: the answers to ``GET`` without their bodies."""
+    if "get" not in item:
+        return {}
+    get = item["get"]
+    responses = {status: response if "$ref" in response else {k: v for k, v in response.items() if k != "content"}
+                 for status, response in get["responses"].items()}
+    return {"head": get | {"operationId": f"{get['operationId']}Head", "tags": ["HEAD and OPTIONS"],
+                           "summary": f"{get['summary']}: the headers alone", "responses": responses}}
+
+
+def _options(path: str, item: dict) -> dict:
+    """``OPTIONS``: the methods, and for browsers what pages of other origins may send."""
+    parameters = [parameter for operation in item.values() for parameter in operation["parameters"]
+                  if parameter.get("in") == "path"]
+    name = next(iter(item.values()))["operationId"]
+    grants = tuple(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Max-Age"))
+    return {"options": operation(
+        f"{name}Options", "HEAD and OPTIONS", f"What {path} takes", "Also a browser's preflight request; never needs a token.",
+        {"200": answer("The methods.", {}, "Allow", sometimes=grants)} | errors(), parameters=[*parameters, *asks()])}

@@ -1,0 +1,129 @@
+"""The operations that the service has, path by path. A new one is an entry here, and a model in ``parts.py`` for its
+answer; HEAD and OPTIONS are added to each path by ``document()``."""
+
+from colorize_service.api.hints import MOST
+from colorize_service.api.openapi.parts import FILENAME, ID, answer, asks, errors, form, in_path, json_of, ref
+from colorize_service.settings import Settings
+
+CONDITIONS = ("If-None-Match", "If-Match")
+FILE_CONDITIONS = (*CONDITIONS, "If-Modified-Since", "If-Unmodified-Since", "Range", "If-Range")
+PICTURE_TYPES = "image/jpeg, image/png, image/webp, image/tiff, image/bmp, image/gif, image/avif, image/x-portable-anymap"
+PICTURE = {"image/jpeg": {"type": "string", "format": "binary"}}
+TEXT = {"type": "string"}
+EXAMPLE_HINTS = ['', '[{"x": 0.2, "y": 0.6, "color": "#208030"}]']
+
+
+def operations(settings: Settings) -> dict[str, dict[str, dict]]:
+    """The OpenAPI path items, but for HEAD and OPTIONS."""
+    return {
+        "/colorize": {"post": _colorize(settings)},
+        "/upload": {"post": _upload(settings)},
+        "/results/{filename}": {"get": _picture(
+            "result", "A result", "Public, so that it can be shown in an `<img>` on any site.")},
+        "/uploads/{filename}": {"get": _picture("uploaded", "An uploaded picture", "Public, as the results are.")},
+        "/download/{file_id}": {"get": _download(settings)},
+        "/health": {"get": _health()},
+        "/openapi.json": {"get": _text(
+            "openapi", "This document", "application/json", {"type": "object"}, "OpenAPI 3.1.")},
+        "/docs": {"get": _text(
+            "docs", "The API in a browser", "text/html", TEXT, "This document as a page that can try the calls.",
+            "Content-Security-Policy", "X-Content-Type-Options")},
+        "/docs/{filename}": {"get": _asset("docsAsset", "A file of the page `/docs`")},
+    }
+
+
+def operation(name: str, tag: str, summary: str, description: str, responses: dict, **more: object) -> dict:
+    """One operation; ``responses`` in the order of their statuses."""
+    return {"operationId": name, "tags": [tag], "summary": summary, "description": description, **more,
+            "responses": dict(sorted(responses.items()))}
+
+
+def with_token(settings: Settings, found: dict) -> dict:
+    """The operation as one that needs a token, where the operator enforces App Check."""
+    if not settings.app_check:
+        return found
+    responses = dict(sorted((found["responses"] | errors(401)).items()))
+    return found | {"security": [{"AppCheck": []}], "responses": responses}
+
+
+def _photo_form(settings: Settings, **fields: dict) -> dict:
+    """A form with the photo in the field ``file``, and other fields."""
+    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream",
+             "description": f"JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM, judged by content and by nothing else: at most "
+                            f"{settings.max_pixels} pixels. Recommended are photos up to 2048×2048."}
+    return form(f"At most {settings.max_upload_bytes} bytes; fields other than `file` at most 500000 bytes together.",
+                {"file": photo} | fields, {"file": {"contentType": PICTURE_TYPES}})
+
+
+def _links(**targets: tuple[str, dict]) -> dict:
+    return {name: {"operationId": target, "parameters": parameters} for name, (target, parameters) in targets.items()}
+
+
+def _colorize(settings: Settings) -> dict:
+    points = {"type": "array", "maxItems": MOST, "items": ref("schemas", "HintField")}
+    hints = {
+        "type": "string", "examples": EXAMPLE_HINTS,
+        "anyOf": [{"const": ""}, {"contentMediaType": "application/json", "contentSchema": points}],
+        "description": f"A JSON list of at most {MOST} points with their colours. Of two hints on one spot the later "
+                       "counts. Empty: no hints."}
+    return with_token(settings, operation(
+        "colorize", "Photos", "Colorize a photo",
+        "The result is a JPEG with the photo's own width, height, detail and luminance, upright and without metadata. "
+        "The same photo with the same fields gives the same result. It takes seconds; requests may queue.",
+        {"200": answer("The photo is stored in colour.", json_of("Colorized"), links=_links(
+            result=("result", {"filename": "$response.body#/filename"}),
+            download=("download", {"file_id": "$response.body#/result_id"})))} | errors(413, 499),
+        parameters=asks(), requestBody=_photo_form(settings, hints=hints)))
+
+
+def _upload(settings: Settings) -> dict:
+    return with_token(settings, operation(
+        "upload", "Photos", "Store a picture as it is", "It is kept as an upright JPEG in sRGB without metadata.",
+        {"200": answer("The picture is stored.", json_of("Uploaded"), links=_links(
+            uploaded=("uploaded", {"filename": "$response.body#/filename"})))} | errors(413, 499),
+        parameters=asks(), requestBody=_photo_form(settings)))
+
+
+def _file_responses(content: dict, *headers: str) -> dict:
+    """What a conditional or range request for a file may get."""
+    about = ("ETag", "Cache-Control", *headers)
+    return {"200": answer("The file.", content, "Accept-Ranges", "Last-Modified", *about),
+            "206": answer("A part of the file.", content, "Accept-Ranges", "Content-Range", "Last-Modified", *about),
+            "304": answer("The client has the file already.", {}, *about, sometimes=("Accept-Ranges", "Last-Modified")),
+            } | errors(404, 412, 416)
+
+
+def _picture(name: str, summary: str, description: str) -> dict:
+    return operation(
+        name, "Pictures", summary, f"{description} Never changes: may be kept for ever.",
+        _file_responses(PICTURE, "Content-Disposition", "X-Content-Type-Options", "Cross-Origin-Resource-Policy"),
+        parameters=[in_path("filename", "`ID.jpg`. Anything of another form is `404`.", FILENAME), *asks(*FILE_CONDITIONS)])
+
+
+def _download(settings: Settings) -> dict:
+    return with_token(settings, operation(
+        "download", "Pictures", "A result as an attachment", "Never changes: the client may keep it for ever.",
+        _file_responses(PICTURE, "Content-Disposition", "X-Content-Type-Options"),
+        parameters=[in_path("file_id", "Anything of another form is `404`.", ID), *asks(*FILE_CONDITIONS)]))
+
+
+def _health() -> dict:
+    return operation(
+        "health", "Service", "Is the service ready?", "`503` from the moment the port is open until the model is loaded.",
+        {"200": answer("The model is loaded.", json_of("Healthy"), "Cache-Control")} | errors()
+        | {"503": ref("responses", "Unhealthy")}, parameters=asks())
+
+
+def _text(name: str, summary: str, kind: str, schema: dict, description: str, *headers: str) -> dict:
+    about = ("ETag", "Cache-Control", *headers)
+    return operation(
+        name, "Service", summary, description,
+        {"200": answer("The text.", {kind: schema}, *about), "304": answer("The client has it already.", {}, *about)}
+        | errors(412), parameters=asks(*CONDITIONS))
+
+
+def _asset(name: str, summary: str) -> dict:
+    return operation(
+        name, "Service", summary, "A script or a style sheet.",
+        _file_responses({"text/javascript": TEXT, "text/css": TEXT}, "Content-Disposition", "X-Content-Type-Options"),
+        parameters=[in_path("filename", "The file's name.", {"type": "string"}), *asks(*FILE_CONDITIONS)])

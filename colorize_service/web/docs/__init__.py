@@ -1,0 +1,42 @@
+"""``GET /docs``: the OpenAPI document as a page that can try the calls, shown by Swagger UI."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app
+from werkzeug.exceptions import NotFound
+
+from colorize_service.api.files import conditional, send
+
+blueprint = Blueprint("docs", __name__)
+
+FOLDER = Path(__file__).parent
+ASSETS = {"start.js": FOLDER / "start.js", "page.css": FOLDER / "page.css",
+          "swagger-ui.css": FOLDER / "swagger-ui" / "swagger-ui.css",
+          "swagger-ui-bundle.js": FOLDER / "swagger-ui" / "swagger-ui-bundle.js"}
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+# Swagger UI has its icons in data URLs and shows pictures that calls return by blob URLs.
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src {origins}; "
+          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+@blueprint.get("/docs")
+def docs() -> Response:
+    """The page. It may call this service alone: where it was loaded from, and the public base URL."""
+    base = current_app.settings.public_base_url
+    origins = "'self'" if base is None else f"'self' {'{0.scheme}://{0.netloc}'.format(urlsplit(base))}"
+    response = Response((FOLDER / "index.html").read_bytes(), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = POLICY.format(origins=origins)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return conditional(response)
+
+
+@blueprint.get("/docs/<filename>")
+def asset(filename: str) -> Response:
+    """One of the page's files."""
+    if filename not in ASSETS:
+        raise NotFound
+    path = ASSETS[filename]
+    response = send(path, mimetype=TYPES[path.suffix])
+    response.headers["Cache-Control"] = "no-cache"
+    return response

@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test bench clean
+.PHONY: run test fuzz bench clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
@@ -11,6 +11,10 @@ run: $(VENV)/.run
 # Install everything and run all tests.
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 600.
+fuzz: $(VENV)/.test
+	EXAMPLES=50 $(BIN)/python -m pytest tests/test_schemathesis.py
 
 # Measure the service, its model and its edges on this machine; see docs/performance.md.
 bench: $(VENV)/.test

@@ -16,7 +16,7 @@ from skimage import data
 from tests import documented
 from tests.gateway import Nginx
 from tests.key_server import PROJECT, KeyServer
-from tests.server import Service
+from tests.server import ADDRESSES, Service
 
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -51,7 +51,8 @@ def every_answer_is_as_documented():
 
     def send_and_check(session, request, **options):
         response = send(session, request, **options)
-        documented.check(response)
+        if response.url.startswith(tuple(ADDRESSES)):
+            documented.check(response)
         return response
 
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.server import ROOT, free_port, wait_until
+from tests.server import ADDRESSES, ROOT, free_port, wait_until
 
 _MAIN = """
 daemon off;
@@ -38,6 +38,7 @@ class Nginx:
             pytest.skip("nginx is not installed")
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        ADDRESSES.add(f"{self.url}/")
         site = (ROOT / "deploy" / "nginx.conf").read_text()
         changes = {"listen 80;": f"listen 127.0.0.1:{self.port};",
                    "server 127.0.0.1:7860;": f"server 127.0.0.1:{service_port};"} | changes

@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 ROOT = Path(__file__).resolve().parents[1]
+ADDRESSES: set[str] = set()  # of the services that were made, and of nginx in front of them
 
 
 def free_port() -> int:
@@ -32,6 +33,7 @@ class Service:
         self.log_path = folder / "service.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        ADDRESSES.add(f"{self.url}/")
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
         self._environment = inherited | {
             "HOST": "127.0.0.1", "PORT": str(self.port), "STORAGE_DIR": str(self.storage), "TMPDIR": str(folder),

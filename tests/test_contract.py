@@ -166,6 +166,8 @@ def test_an_interrupted_download_can_be_continued(result):
 
 def test_a_picture_is_not_sent_where_another_was_asked_for(result):
     assert_error(requests.get(result[0], headers={"If-Match": '"other"'}, timeout=5), 412)
+    for good in ("*", result[1].headers["ETag"], f'"other", {result[1].headers["ETag"]}'):
+        assert requests.get(result[0], headers={"If-Match": good}, timeout=5).content == result[1].content
 
 
 def test_head_tells_a_files_size_without_sending_it(result):
@@ -174,6 +176,7 @@ def test_head_tells_a_files_size_without_sending_it(result):
     assert head.status_code == 200 and head.content == b""
     assert int(head.headers["Content-Length"]) == len(response.content)
     assert head.headers["ETag"] == response.headers["ETag"]
+    assert requests.head(url, headers={"Range": "bytes=0-9"}, timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("path", [

@@ -42,6 +42,7 @@ def send(path: Path, **options: object) -> Response:
     Raises:
         PreconditionFailed
     """
+    _obey_conditions()
     response = _checked(send_file(path, conditional=True, **options))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
@@ -55,7 +56,17 @@ def conditional(response: Response) -> Response:
     """
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
+    _obey_conditions()
     return _checked(response.make_conditional(request))
+
+
+def _obey_conditions() -> None:
+    """Keep from werkzeug what it would read otherwise than RFC 9110: ``If-Match: *`` is true of any file (13.1.1), and
+    a range is of ``GET`` alone (14.2)."""
+    if request.if_match.star_tag:
+        del request.environ["HTTP_IF_MATCH"]
+    if request.method == "HEAD":
+        request.environ.pop("HTTP_RANGE", None)
 
 
 def _checked(response: Response) -> Response:

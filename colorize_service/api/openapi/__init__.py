@@ -13,9 +13,9 @@ VERSION = "1.0.0"  # of the API: the second number counts what is added, the fir
 ABOUT = """\
 Gives black-and-white photos their colours.
 
-Every answer that is not a success is JSON with one sentence, `{{"detail": "…"}}`. A path that is not listed is `404`, a
-method that a path does not take is `405` with `Allow`. `HEAD` works wherever `GET` does. Pages of other origins may call
-the API{origins}.
+Every answer that is not a success is JSON with one sentence, `{"detail": "…"}`. A path that is not listed is `404`, a
+method that a path does not take is `405` with `Allow`. `HEAD` works wherever `GET` does. Pages of any origin may call
+the API, unless the operator limits it.
 """
 
 blueprint = Blueprint("openapi", __name__)
@@ -35,7 +35,7 @@ def document(settings: Settings, base: str = "/") -> dict:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Colorize", "version": VERSION, "summary": "Colours for black-and-white photos.",
-                 "description": ABOUT.format(origins="" if settings.cors_origins == ["*"] else " where the operator names them")},
+                 "description": ABOUT},
         "servers": [{"url": base}],
         "tags": [{"name": "Photos"}, {"name": "Pictures", "description": "What is stored."}, {"name": "Service"},
                  {"name": "HEAD and OPTIONS", "description": "The other methods of these paths."}],
@@ -57,10 +57,10 @@ def _head(item: dict) -> dict:
 
 def _options(path: str, item: dict) -> dict:
     """``OPTIONS``: the methods, and for browsers what pages of other origins may send."""
-    parameters = [parameter for operation in item.values() for parameter in operation["parameters"]
-                  if parameter.get("in") == "path"]
+    parameters = [parameter | {"schema": {"type": "string"}, "description": "Any value."} for operation in item.values()
+                  for parameter in operation["parameters"] if parameter.get("in") == "path"]
     name = next(iter(item.values()))["operationId"]
     grants = tuple(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Max-Age"))
     return {"options": operation(
-        f"{name}Options", "HEAD and OPTIONS", f"What {path} takes", "Also a browser's preflight request; never needs a token.",
+        f"{name}Options", "HEAD and OPTIONS", f"What {path} takes", "Also a browser's preflight; never needs a token.",
         {"200": answer("The methods.", {}, "Allow", sometimes=grants)} | errors(), parameters=[*parameters, *asks()])}

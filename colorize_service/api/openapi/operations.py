@@ -2,20 +2,21 @@
 answer; HEAD and OPTIONS are added to each path by ``document()``."""
 
 from colorize_service.api.hints import MOST
-from colorize_service.api.openapi.parts import FILENAME, ID, answer, asks, errors, form, in_path, json_of, ref
+from colorize_service.api.openapi.parts import FILENAME, ID, answer, asks, errors, in_path, json_of, ref
 from colorize_service.settings import Settings
 
 CONDITIONS = ("If-None-Match", "If-Match")
-FILE_CONDITIONS = (*CONDITIONS, "If-Modified-Since", "If-Unmodified-Since", "Range", "If-Range")
-PICTURE_TYPES = "image/jpeg, image/png, image/webp, image/tiff, image/bmp, image/gif, image/avif, image/x-portable-anymap"
+FILE_CONDITIONS = (*CONDITIONS, "If-Modified-Since", "Range", "If-Range")
+PICTURE_TYPES = ", ".join(f"image/{kind}" for kind in (
+    "jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "x-portable-anymap"))
 PICTURE = {"image/jpeg": {"type": "string", "format": "binary"}}
 TEXT = {"type": "string"}
-EXAMPLE_HINTS = ['', '[{"x": 0.2, "y": 0.6, "color": "#208030"}]']
+DOCS_FILES = ("page.css", "start.js", "swagger-ui.css", "swagger-ui-bundle.js")
 
 
 def operations(settings: Settings) -> dict[str, dict[str, dict]]:
     """The OpenAPI path items, but for HEAD and OPTIONS."""
-    return {
+    paths = {
         "/colorize": {"post": _colorize(settings)},
         "/upload": {"post": _upload(settings)},
         "/results/{filename}": {"get": _picture(
@@ -30,6 +31,9 @@ def operations(settings: Settings) -> dict[str, dict[str, dict]]:
             "Content-Security-Policy", "X-Content-Type-Options")},
         "/docs/{filename}": {"get": _asset("docsAsset", "A file of the page `/docs`")},
     }
+    if settings.metrics_port is None:
+        paths[settings.metrics_path] = {"get": _metrics()}
+    return paths
 
 
 def operation(name: str, tag: str, summary: str, description: str, responses: dict, **more: object) -> dict:
@@ -46,13 +50,18 @@ def with_token(settings: Settings, found: dict) -> dict:
     return found | {"security": [{"AppCheck": []}], "responses": responses}
 
 
-def _photo_form(settings: Settings, **fields: dict) -> dict:
-    """A form with the photo in the field ``file``, and other fields."""
-    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream",
-             "description": f"JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM, judged by content and by nothing else: at most "
-                            f"{settings.max_pixels} pixels. Recommended are photos up to 2048×2048."}
-    return form(f"At most {settings.max_upload_bytes} bytes; fields other than `file` at most 500000 bytes together.",
-                {"file": photo} | fields, {"file": {"contentType": PICTURE_TYPES}})
+def _photo(settings: Settings) -> dict:
+    return {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream",
+            "description": "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM, judged by content and by nothing else. At "
+                           f"most {settings.max_pixels} pixels. Recommended are photos up to 2048×2048."}
+
+
+def _form(settings: Settings, **schema: object) -> dict:
+    """A multipart body, with the photo in the field ``file``."""
+    return {"required": True, "description": f"At most {settings.max_upload_bytes} bytes; the fields other than `file` "
+                                             "at most 500000 bytes together.",
+            "content": {"multipart/form-data": {"schema": {"type": "object"} | schema,
+                                                "encoding": {"file": {"contentType": PICTURE_TYPES}}}}}
 
 
 def _links(**targets: tuple[str, dict]) -> dict:
@@ -60,28 +69,41 @@ def _links(**targets: tuple[str, dict]) -> dict:
 
 
 def _colorize(settings: Settings) -> dict:
+    an_id = {"type": "string", "pattern": ID["pattern"]}
     points = {"type": "array", "maxItems": MOST, "items": ref("schemas", "HintField")}
-    hints = {
-        "type": "string", "examples": EXAMPLE_HINTS,
-        "anyOf": [{"const": ""}, {"contentMediaType": "application/json", "contentSchema": points}],
-        "description": f"A JSON list of at most {MOST} points with their colours. Of two hints on one spot the later "
-                       "counts. Empty: no hints."}
+    fields = {
+        "image_id": {"anyOf": [{"const": ""}, an_id],
+                     "description": "The id of an earlier upload, in the place of `file`. Space around does not count."},
+        "hints": {
+            "type": "string", "default": "",
+            "anyOf": [{"const": ""}, {"contentMediaType": "application/json", "contentSchema": points}],
+            "description": f"A JSON list of at most {MOST} points with their colours, such as "
+                           '`[{"x": 0.2, "y": 0.6, "color": "#208030"}]`. Of two on one spot the later counts.'},
+        "saturation": {"type": "number", "minimum": 0, "maximum": 2, "default": 1,
+                       "description": "Makes all colours weaker or stronger; 0 is gray."},
+    }
+    body = _form(settings, properties={"file": _photo(settings)} | fields, oneOf=[
+        {"required": ["file"], "properties": {"image_id": {"const": ""}}},
+        {"required": ["image_id"], "properties": {"image_id": an_id, "file": False}}])
+    body["content"]["application/x-www-form-urlencoded"] = {
+        "schema": {"type": "object", "properties": fields | {"image_id": an_id}, "required": ["image_id"]}}
     return with_token(settings, operation(
         "colorize", "Photos", "Colorize a photo",
         "The result is a JPEG with the photo's own width, height, detail and luminance, upright and without metadata. "
         "The same photo with the same fields gives the same result. It takes seconds; requests may queue.",
         {"200": answer("The photo is stored in colour.", json_of("Colorized"), links=_links(
             result=("result", {"filename": "$response.body#/filename"}),
-            download=("download", {"file_id": "$response.body#/result_id"})))} | errors(413, 499),
-        parameters=asks(), requestBody=_photo_form(settings, hints=hints)))
+            download=("download", {"file_id": "$response.body#/result_id"})))} | errors(404, 413, 499),
+        parameters=asks(), requestBody=body))
 
 
 def _upload(settings: Settings) -> dict:
+    colorize = {"operationId": "colorize", "requestBody": {"image_id": "$response.body#/image_id"}}
     return with_token(settings, operation(
         "upload", "Photos", "Store a picture as it is", "It is kept as an upright JPEG in sRGB without metadata.",
-        {"200": answer("The picture is stored.", json_of("Uploaded"), links=_links(
+        {"200": answer("The picture is stored.", json_of("Uploaded"), links={"colorize": colorize} | _links(
             uploaded=("uploaded", {"filename": "$response.body#/filename"})))} | errors(413, 499),
-        parameters=asks(), requestBody=_photo_form(settings)))
+        parameters=asks(), requestBody=_form(settings, properties={"file": _photo(settings)}, required=["file"])))
 
 
 def _file_responses(content: dict, *headers: str) -> dict:
@@ -97,21 +119,28 @@ def _picture(name: str, summary: str, description: str) -> dict:
     return operation(
         name, "Pictures", summary, f"{description} Never changes: may be kept for ever.",
         _file_responses(PICTURE, "Content-Disposition", "X-Content-Type-Options", "Cross-Origin-Resource-Policy"),
-        parameters=[in_path("filename", "`ID.jpg`. Anything of another form is `404`.", FILENAME), *asks(*FILE_CONDITIONS)])
+        parameters=[in_path("filename", "`ID.jpg`; `404` for any other form.", FILENAME), *asks(*FILE_CONDITIONS)])
 
 
 def _download(settings: Settings) -> dict:
     return with_token(settings, operation(
         "download", "Pictures", "A result as an attachment", "Never changes: the client may keep it for ever.",
         _file_responses(PICTURE, "Content-Disposition", "X-Content-Type-Options"),
-        parameters=[in_path("file_id", "Anything of another form is `404`.", ID), *asks(*FILE_CONDITIONS)]))
+        parameters=[in_path("file_id", "`404` for any other form.", ID), *asks(*FILE_CONDITIONS)]))
 
 
 def _health() -> dict:
     return operation(
-        "health", "Service", "Is the service ready?", "`503` from the moment the port is open until the model is loaded.",
+        "health", "Service", "Is the service ready?", "`503` from when the port is open until the model is loaded.",
         {"200": answer("The model is loaded.", json_of("Healthy"), "Cache-Control")} | errors()
         | {"503": ref("responses", "Unhealthy")}, parameters=asks())
+
+
+def _metrics() -> dict:
+    return operation(
+        "metrics", "Service", "Figures for Prometheus", "A proxy in front may keep them from the public.",
+        {"200": answer("Prometheus' text format.", {"text/plain": TEXT}, "Cache-Control")} | errors(404),
+        parameters=asks())
 
 
 def _text(name: str, summary: str, kind: str, schema: dict, description: str, *headers: str) -> dict:
@@ -126,4 +155,4 @@ def _asset(name: str, summary: str) -> dict:
     return operation(
         name, "Service", summary, "A script or a style sheet.",
         _file_responses({"text/javascript": TEXT, "text/css": TEXT}, "Content-Disposition", "X-Content-Type-Options"),
-        parameters=[in_path("filename", "The file's name.", {"type": "string"}), *asks(*FILE_CONDITIONS)])
+        parameters=[in_path("filename", "The file's name.", {"enum": list(DOCS_FILES)}), *asks(*FILE_CONDITIONS)])

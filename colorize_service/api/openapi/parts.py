@@ -21,8 +21,8 @@ def ref(kind: str, name: str, **beside: str) -> dict:
 
 def link_to(path: str) -> dict:
     """The schema of an address that an answer contains."""
-    return {"type": "string", "format": "uri", "description": f"`BASE{path}`, where `BASE` is the service's public base "
-                                                              "URL, or else the scheme and host that were called."}
+    return {"type": "string", "format": "uri",
+            "description": f"`BASE{path}`. `BASE` is the public base URL, or else the scheme and host that you called."}
 
 
 def record(**properties: dict) -> dict:
@@ -91,7 +91,7 @@ def json_of(schema: str) -> dict:
 _OWN = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
 
 
-def _error(description: str, *always: str, sometimes: tuple[str, ...] = (), schemas: tuple[str, ...] = ("Error",)) -> dict:
+def _error(description: str, *always: str, sometimes: tuple[str, ...] = (), schemas: tuple = ("Error",)) -> dict:
     either = [ref("schemas", name) for name in schemas]
     if _OWN not in always:
         sometimes = (_OWN, *sometimes)
@@ -102,10 +102,10 @@ def _error(description: str, *always: str, sometimes: tuple[str, ...] = (), sche
 ERRORS = {
     "400": _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
     "401": _error("The App Check token is missing, malformed, expired or foreign.", _OWN),
-    "404": _error("There is nothing at this address.", _OWN),
+    "404": _error("There is nothing at this address, or no upload with this id."),
     "405": _error("The path does not take this method.", _OWN, "Allow"),
     "408": _error("The request took too long to arrive; from a proxy in front."),
-    "412": _error("The file is not the one that `If-Match` or `If-Unmodified-Since` names.", _OWN),
+    "412": _error("The file is not the one that `If-Match` names.", _OWN),
     "413": _error("The request's body is over the limit.", _OWN),
     "414": _error("The address is too long."),
     "416": _error("The range is outside of the file.", _OWN, "Content-Range"),
@@ -115,8 +115,9 @@ ERRORS = {
     "500": _error("An error of the server."),
     "501": _error("The request has a transfer coding that the server does not know."),
     "503": _error("The service cannot take the work now.", "Retry-After"),
-    "Unhealthy": _error("The model is not loaded: not yet, or it cannot be. (The bare sentence: a proxy in front does not "
-                        "reach the service.)", "Retry-After", sometimes=("Cache-Control",), schemas=("Unhealthy", "Error")),
+    "Unhealthy": _error("The model is not loaded: not yet, or it cannot be. (With a `detail` alone: a proxy in front "
+                        "does not reach the service.)",
+                        "Retry-After", sometimes=("Cache-Control",), schemas=("Unhealthy", "Error")),
 }
 # What the server, or a proxy in front, may answer to any request before the service sees it; and a failure in it.
 ANYWHERE = (400, 408, 414, 417, 431, 500, 501, 503)
@@ -132,12 +133,11 @@ def _request_header(name: str, description: str) -> dict:
 
 
 _PARAMETERS = [
-    _request_header("X-Request-ID", "Names the request in the answer and in the server's log: up to 128 letters, digits "
-                                    "and `._:/+=-`. Any other value is replaced."),
+    _request_header("X-Request-ID", "Names the request in the answer and in the server's log: up to 128 letters, "
+                                    "digits and `._:/+=-`. Any other value is replaced."),
     _request_header("If-None-Match", "Entity tags that the client has: `304` if the file's is among them."),
     _request_header("If-Modified-Since", "A date: `304` if the file is not newer."),
     _request_header("If-Match", "Entity tags: `412` if the file's is not among them."),
-    _request_header("If-Unmodified-Since", "A date: `412` if the file is newer."),
     _request_header("Range", "Bytes to send, such as `bytes=0-999`: `206`, or `416` if the file has none of them."),
     _request_header("If-Range", "An entity tag or date: the range counts only if the file is still that one."),
 ]
@@ -152,12 +152,6 @@ def asks(*names: str) -> list[dict]:
 def in_path(name: str, description: str, schema: dict) -> dict:
     """A parameter in the path."""
     return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
-def form(description: str, fields: dict, encoding: dict, examples: dict | None = None) -> dict:
-    """A multipart body; ``fields`` maps each field to its schema."""
-    return {"required": True, "description": description, "content": {"multipart/form-data": {
-        "schema": {"type": "object", "properties": fields, "required": ["file"]}, "encoding": encoding}}}
 
 
 def components(app_check: bool) -> dict:

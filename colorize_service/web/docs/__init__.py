@@ -1,5 +1,7 @@
 """``GET /docs``: the OpenAPI document as a page that can try the calls, shown by Swagger UI."""
 
+import functools
+import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,9 +13,7 @@ from colorize_service.api.files import conditional, send
 blueprint = Blueprint("docs", __name__)
 
 FOLDER = Path(__file__).parent
-ASSETS = {"start.js": FOLDER / "start.js", "page.css": FOLDER / "page.css",
-          "swagger-ui.css": FOLDER / "swagger-ui" / "swagger-ui.css",
-          "swagger-ui-bundle.js": FOLDER / "swagger-ui" / "swagger-ui-bundle.js"}
+ASSETS = {path.name: path for path in FOLDER.rglob("*") if path.suffix in (".css", ".js")}
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # Swagger UI has its icons in data URLs and shows pictures that calls return by blob URLs.
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src {origins}; "
@@ -37,6 +37,12 @@ def asset(filename: str) -> Response:
     if filename not in ASSETS:
         raise NotFound
     path = ASSETS[filename]
-    response = send(path, mimetype=TYPES[path.suffix])
+    response = send(path, mimetype=TYPES[path.suffix], etag=_etag(path))
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+@functools.cache
+def _etag(path: Path) -> str:
+    """Of the content, so that it is the same on all replicas."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]

@@ -1,0 +1,34 @@
+"""Schemathesis, with all of its checks, against the running service with the document that it serves. Its cases are
+made from the document alone: valid and invalid ones, and chains of calls along the document's links."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.key_server import PROJECT
+from tests.server import ROOT, Service
+
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
+SEED = 1
+EXAMPLES = int(os.environ.get("EXAMPLES", "5"))  # of each operation and phase
+
+
+@pytest.mark.parametrize("app_check", ["on", "off"] if EXAMPLES < 50 else ["on"])
+def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys, tmp_path, app_check):
+    settings = {"FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url, "MAX_PIXELS": 1_000_000}
+    with Service(tmp_path, APP_CHECK=app_check, **settings) as service:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("schemathesis"), "--config-file", "tests/schemathesis.toml", "run",
+             f"{service.url}/openapi.json", "--header", f"X-Firebase-AppCheck: {keys.token()}", "--checks", "all",
+             "--phases", ",".join(PHASES), "--max-examples", str(EXAMPLES), "--seed", str(SEED),
+             "--generation-database", "none", "--workers", "2", "--no-color"],
+            cwd=ROOT, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stdout
+    cases = int(re.search(r"(\d+) generated", done.stdout)[1])
+    print(f"{cases} cases")
+    assert cases > 100 * len(PHASES) if EXAMPLES < 50 else cases >= 2000
+    assert '"status": 500' not in service.log()

@@ -12,7 +12,7 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-# Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 600.
+# Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 500.
 fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/test_schemathesis.py
 

@@ -9,7 +9,7 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.core.failures import FailureGroup
 
-from colorize_service import create_app
+from colorize_service.app import create_app
 from colorize_service.settings import Settings
 from tests import documented
 from tests.key_server import PROJECT

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.key_server import PROJECT
 from tests.server import ROOT, Service
 
@@ -17,10 +15,9 @@ SEED = 1
 EXAMPLES = int(os.environ.get("EXAMPLES", "5"))  # of each operation and phase
 
 
-@pytest.mark.parametrize("app_check", ["on", "off"] if EXAMPLES < 50 else ["on"])
-def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys, tmp_path, app_check):
+def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys, tmp_path):
     settings = {"FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url, "MAX_PIXELS": 1_000_000}
-    with Service(tmp_path, APP_CHECK=app_check, **settings) as service:
+    with Service(tmp_path, APP_CHECK="on", **settings) as service:
         done = subprocess.run(
             [Path(sys.executable).with_name("schemathesis"), "--config-file", "tests/schemathesis.toml", "run",
              f"{service.url}/openapi.json", "--header", f"X-Firebase-AppCheck: {keys.token()}", "--checks", "all",
@@ -30,5 +27,5 @@ def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys
     assert done.returncode == 0, done.stdout
     cases = int(re.search(r"(\d+) generated", done.stdout)[1])
     print(f"{cases} cases")
-    assert cases > 100 * len(PHASES) if EXAMPLES < 50 else cases >= 2000
+    assert cases >= (2000 if EXAMPLES >= 50 else 400)
     assert '"status": 500' not in service.log()

@@ -4,12 +4,12 @@ import json
 
 from flask import Blueprint, Response, current_app, request
 
+from colorize_service import __version__
 from colorize_service.api.files import conditional
 from colorize_service.api.openapi.operations import operation, operations
 from colorize_service.api.openapi.parts import answer, asks, components, errors
 from colorize_service.settings import Settings
 
-VERSION = "1.0.0"  # of the API: the second number counts what is added, the first what breaks clients
 ABOUT = """\
 Gives black-and-white photos their colours.
 
@@ -34,7 +34,7 @@ def document(settings: Settings, base: str = "/") -> dict:
     paths = operations(settings)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Colorize", "version": VERSION, "summary": "Colours for black-and-white photos.",
+        "info": {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos.",
                  "description": ABOUT},
         "servers": [{"url": base}],
         "tags": [{"name": "Photos"}, {"name": "Pictures", "description": "What is stored."}, {"name": "Service"},

@@ -73,7 +73,7 @@ def _colorize(settings: Settings) -> dict:
     points = {"type": "array", "maxItems": MOST, "items": ref("schemas", "HintField")}
     fields = {
         "image_id": {"anyOf": [{"const": ""}, an_id],
-                     "description": "The id of an earlier upload, in the place of `file`. Space around does not count."},
+                     "description": "Of an earlier upload, in the place of `file`. Space around it does not count."},
         "hints": {
             "type": "string", "default": "",
             "anyOf": [{"const": ""}, {"contentMediaType": "application/json", "contentSchema": points}],

@@ -1,4 +1,4 @@
-"""Stored pictures over HTTP: they never change, so anyone may keep them for ever."""
+"""Files over HTTP. Stored pictures never change, so anyone may keep them for ever."""
 
 from pathlib import Path
 
@@ -33,17 +33,17 @@ def send_stored(collection: str, file_id: str, **options: object) -> Response:
     path = current_app.storage.find(collection, file_id)
     if path is None:
         raise NotFound
-    return send(path, mimetype="image/jpeg", etag=file_id, **options)
+    return send(path, "image/jpeg", file_id, **options)
 
 
-def send(path: Path, **options: object) -> Response:
-    """A file, answering conditional and range requests.
+def send(path: Path, mimetype: str, etag: str, **options: object) -> Response:
+    """A file with a strong ETag, answering conditional and range requests.
 
     Raises:
         PreconditionFailed
     """
     _obey_conditions()
-    response = _checked(send_file(path, conditional=True, **options))
+    response = _checked(send_file(path, mimetype=mimetype, conditional=True, etag=etag, **options))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

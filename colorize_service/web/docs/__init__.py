@@ -37,7 +37,7 @@ def asset(filename: str) -> Response:
     if filename not in ASSETS:
         raise NotFound
     path = ASSETS[filename]
-    response = send(path, mimetype=TYPES[path.suffix], etag=_etag(path))
+    response = send(path, TYPES[path.suffix], _etag(path))
     response.headers["Cache-Control"] = "no-cache"
     return response
 

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from colorize_service import api, auth, logs
+from colorize_service import api, auth, logs, web
 from colorize_service.connection import RequestBody
 from colorize_service.inference import Engine, WorkQueue
 from colorize_service.metrics import Metrics
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> Service:
     auth.init_app(app, settings)
     api.init_app(app)
     app.register_blueprint(docs.blueprint)
+    web.init_app(app)
     CORS(app, origins=settings.cors_origins, send_wildcard=True, max_age=86400,
          expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"])
 

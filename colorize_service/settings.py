@@ -55,6 +55,17 @@ class Settings(BaseSettings):
         None, pattern=r"^[a-z0-9][a-z0-9:.-]*$",
         description="Firebase project whose App Check tokens are accepted; needed unless `APP_CHECK=off`.")
     app_check_jwks_url: str = Field(APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched.")
+    firebase_web_api_key: str | None = Field(
+        None, description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on.")
+    firebase_web_app_id: str | None = Field(
+        None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on.")
+    recaptcha_site_key: str | None = Field(
+        None, description="Site key of the reCAPTCHA that the web app has in App Check; the page needs it where "
+                          "`APP_CHECK` is on.")
+    recaptcha_kind: Literal["v3", "enterprise"] = Field("v3", description="Kind of that reCAPTCHA.")
+    page_frame_ancestors: Annotated[
+        list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)] = Field(
+        [], description="Origins whose pages may show this one in a frame, separated by commas; unset: none.")
 
     storage_dir: Path = Field(Path("data"), description="Folder for uploads and results; shared by all replicas.")
     model_bundle: Path = Field(EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model.")
@@ -142,6 +153,12 @@ class Settings(BaseSettings):
                 "FIREBASE_PROJECT_ID is missing: set it to the Firebase project whose App Check tokens clients "
                 "send, or set APP_CHECK=off to serve everybody without a token")
         return self
+
+    @property
+    def missing_for_page(self) -> list[str]:
+        """The variables without which the page cannot get App Check tokens."""
+        needed = ("firebase_web_api_key", "firebase_web_app_id", "recaptcha_site_key")
+        return [name.upper() for name in needed if self.app_check and not getattr(self, name)]
 
     @classmethod
     def load(cls) -> "Settings":

@@ -1,12 +1,13 @@
-"""Debian's Chromium, driven by Playwright."""
+"""Debian's Chromium, driven by Playwright: the page as a person meets it."""
 
 import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Download, Page, expect, sync_playwright
 
 expect.set_options(timeout=30_000)
 
@@ -24,3 +25,72 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+class Visitor:
+    """Somebody at the page, with a browser window of his own.
+
+    ``prepare`` gets the browser's context before the page is opened, ``options`` are the context's own.
+    ``messages`` collects what the browser's console says, ``requests`` the addresses that were asked for.
+    """
+
+    def __init__(self, browser: Browser, url: str, prepare=lambda context: None, **options: object):
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800},
+                                              "reduced_motion": "reduce"} | options)
+        prepare(self.context)
+        self.page: Page = self.context.new_page()
+        self.url, self.messages, self.requests = url, [], []
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("filechooser", lambda _: None)  # from now on, or the first one may open before it is waited for
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # Chromium itself notes each answer that is an error, and those are what some tests are about.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.messages.append(message.text)
+
+    def visit(self) -> "Visitor":
+        """Open the page and wait until its scripts listen."""
+        self.page.goto(f"{self.url}/", wait_until="load")
+        return self
+
+    def choose(self, *photos: Path) -> None:
+        """Choose files as with the button."""
+        self.page.set_input_files("#files", photos)
+
+    def drop(self, *photos: Path) -> None:
+        """Drop files onto the page, as the browser gets them from the desktop."""
+        session = self.context.new_cdp_session(self.page)
+        data = {"items": [], "files": [str(photo) for photo in photos], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+    def wait_for_result(self) -> str:
+        """Wait until the photo has its colours; the result's path."""
+        expect(self.page.locator("#status")).to_contain_text("Coloured")
+        return self.result
+
+    @property
+    def result(self) -> str:
+        """The path of the result that is shown."""
+        return self.page.locator("#after").get_attribute("src")
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Where on the screen a place of the photo is; x and y from 0 to 1."""
+        box = self.page.locator("#frame").bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def tab_to(self, element_id: str) -> None:
+        """Press Tab until that element has the focus."""
+        for _ in range(60):
+            if self.page.evaluate("document.activeElement.id") == element_id:
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not lead to #{element_id}")
+
+    def save(self, press) -> Download:
+        """What is downloaded when ``press()`` is called."""
+        with self.page.expect_download() as download:
+            press()
+        return download.value

@@ -6,14 +6,15 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-import numpy as np
 import hypothesis
+import numpy as np
 import pytest
 import requests
 from PIL import Image
 from skimage import data
 
 from tests import documented
+from tests.browser import Visitor, chromium
 from tests.gateway import Nginx
 from tests.key_server import PROJECT, KeyServer
 from tests.server import ADDRESSES, Service
@@ -108,6 +109,27 @@ def small_disk(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser):
+    """Open the page as a visitor: ``visit(url)``. At the end the browser's console must be empty."""
+    visitors = []
+
+    def start(url: str, **options: object) -> Visitor:
+        visitors.append(Visitor(browser, url, **options))
+        return visitors[-1].visit()
+
+    yield start
+    for visitor in visitors:
+        visitor.context.close()
+    assert [visitor.messages for visitor in visitors] == [[]] * len(visitors)
+
+
+@pytest.fixture(scope="session")
 def gray_photo() -> Image.Image:
     """A photo in mode L, 451×300: Chelsea the cat, CC0, from scikit-image."""
     return Image.fromarray(data.chelsea()).convert("L")
@@ -116,6 +138,20 @@ def gray_photo() -> Image.Image:
 @pytest.fixture(scope="session")
 def gray_jpeg(gray_photo) -> bytes:
     return encode(gray_photo, "JPEG", quality=92)
+
+
+@pytest.fixture(scope="session")
+def photo_path(tmp_path_factory, gray_jpeg):
+    path = tmp_path_factory.mktemp("photos") / "cat.jpg"
+    path.write_bytes(gray_jpeg)
+    return path
+
+
+@pytest.fixture(scope="session")
+def letter_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photos") / "letter.jpg"
+    path.write_text("Dear Sir or Madam")
+    return path
 
 
 def encode(image: Image.Image, image_format: str, **options) -> bytes:

@@ -1,13 +1,16 @@
 """The real service in a process of its own, as an operator starts it: Gunicorn with gunicorn.conf.py."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import requests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +72,18 @@ class Service:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(timeout=60)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within the ``with`` block it keeps its connections and answers nobody."""
+        workers = psutil.Process(self.process.pid).children()
+        for worker in workers:
+            worker.suspend()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.resume()
 
     def log(self) -> str:
         """All that it has logged."""

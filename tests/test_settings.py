@@ -30,7 +30,7 @@ def table() -> str:
 
 def _default(field) -> str:
     value = field.default
-    if field.default_factory is not None or value is None or value == EMBEDDED_BUNDLE:
+    if field.default_factory is not None or value in (None, [], EMBEDDED_BUNDLE):
         return "–"
     text = {True: "on", False: "off"}[value] if isinstance(value, bool) else ",".join(value) if isinstance(
         value, list) else str(value)

@@ -1,0 +1,102 @@
+/** The service's HTTP API. Addresses are relative to the page, so that it works behind any prefix. */
+
+import { freshToken, token } from "./tokens.js";
+
+const LONGEST = 5 * 60_000; // milliseconds for which a busy service is asked again
+
+/** What the service answered that is no success, or that it did not answer (status 0). */
+export class ServiceError extends Error {
+  /** @param {string} detail a sentence for people @param {number} status @param {number?} retryAfter seconds */
+  constructor(detail, status = 0, retryAfter = null) {
+    super(detail);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** A JSON document of the service, or null where there is none. @param {string} path */
+export async function get(path) {
+  const response = await fetch(path);
+  return response.ok ? response.json() : null;
+}
+
+/**
+ * Posts a form and waits for the answer. Where the service has no room it is asked again after the time that it names.
+ * @param {string} path
+ * @param {Object<string, string|Blob>} fields
+ * @param {{signal: AbortSignal, onSent?: (share: number) => void,
+ *   onBusy?: (detail: string, seconds: number) => void}} how
+ * @returns {Promise<object>} the answer
+ * @throws {ServiceError}
+ */
+export async function post(path, fields, { signal, onSent, onBusy }) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  const since = performance.now();
+  let renewed = false;
+  for (;;) {
+    try {
+      return await send(path, form, await token(signal), signal, onSent);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error.status === 401 && !renewed) {
+        renewed = true;
+        if (!await freshToken(signal)) throw error;
+      } else if (error.status === 503 && error.retryAfter && performance.now() - since < LONGEST) {
+        await countDown(error.retryAfter, signal, (seconds) => onBusy?.(error.message, seconds));
+      } else throw error;
+    }
+  }
+}
+
+/** One request. XMLHttpRequest, because fetch cannot tell how much of a body has been sent. */
+function send(path, form, appCheckToken, signal, onSent) {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.responseType = "text";
+    if (appCheckToken) request.setRequestHeader("X-Firebase-AppCheck", appCheckToken);
+    request.upload.onprogress = (event) => onSent?.(event.loaded / event.total);
+    request.upload.onload = () => onSent?.(1);
+    request.onload = () => {
+      const answer = parsed(request.responseText);
+      if (request.status === 200 && answer) resolve(answer);
+      else reject(new ServiceError(answer?.detail ?? `The service answered with the status ${request.status}.`,
+        request.status, Number(request.getResponseHeader("Retry-After"))));
+    };
+    request.onerror = () => reject(new ServiceError("The service cannot be reached. Is this device online?"));
+    signal.addEventListener("abort", () => {
+      request.abort();
+      reject(signal.reason);
+    }, { once: true });
+    request.send(form);
+  });
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Waits, and says each second how many are left. */
+async function countDown(seconds, signal, say) {
+  for (let left = Math.ceil(seconds); left > 0; left--) {
+    say(left);
+    await pause(1000, signal);
+  }
+}
+
+/** @param {number} milliseconds @param {AbortSignal} signal */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}

@@ -1,0 +1,95 @@
+/** The page: which photos there are, and which one is shown. */
+
+import { get } from "./api.js";
+import { showPhoto } from "./compare.js";
+import { $, notice } from "./dom.js";
+import { showHints } from "./hints.js";
+import { offerFields, showPanel } from "./panel.js";
+import { Picture } from "./picture.js";
+import { listen } from "./sources.js";
+import { showStrip } from "./strip.js";
+import { useAppCheck } from "./tokens.js";
+
+const UNREACHABLE = "The service cannot be reached. Reload the page to try again.";
+
+/** @type {Picture[]} */
+let pictures = [];
+/** @type {Picture?} */
+let selected = null;
+let asksForModel = false; // or knows it
+
+const settings = get("page/settings.json").catch(() => null);
+settings.then((known) => {
+  if (!known) notice(UNREACHABLE);
+  else if (known.app_check?.missing) refuse(known.app_check.missing);
+  else useAppCheck(known.app_check);
+  $("recaptcha-terms").hidden = !known?.app_check?.firebase;
+});
+learnModel();
+
+/** Asks which model is loaded; while it is still being loaded the service cannot say. */
+async function learnModel() {
+  if (asksForModel) return;
+  asksForModel = true;
+  const model = await get("model").catch(() => null);
+  if (model) offerFields(model);
+  else asksForModel = false;
+}
+
+/** Says what the operator must set before the page can be used. @param {string[]} missing */
+function refuse(missing) {
+  for (const id of ["choose", "photograph", "example"]) $(id).disabled = true;
+  notice("This service takes photos only from apps that it knows (Firebase App Check), and this page is not yet one of " +
+    `them. Its operator must set ${missing.join(", ")}.`);
+}
+
+async function take(files) {
+  const known = await settings;
+  if (!known || known.app_check?.missing) return;
+  notice();
+  const added = files.map((file) => new Picture(file, known.max_upload_bytes));
+  await added[0].open(); // its size must be known before it is shown, or the page would jump
+  for (const picture of added) {
+    picture.addEventListener("change", () => show(picture));
+    pictures.push(picture);
+  }
+  const welcomed = !$("welcome").hidden;
+  select(added[0]);
+  if (welcomed) $("cancel").focus({ preventScroll: true }); // what had the focus is gone
+  for (const picture of added) {
+    if (picture !== added[0]) await picture.open();
+    picture.work();
+  }
+}
+
+function select(picture) {
+  selected = picture;
+  show(picture);
+}
+
+/** Shows what has changed of a photo. @param {Picture} picture */
+function show(picture) {
+  showStrip(pictures, selected, select);
+  $("welcome").hidden = selected !== null;
+  $("another").hidden = $("work").hidden = selected === null;
+  if (!picture || picture !== selected) return;
+  showPhoto(picture);
+  showPanel(picture);
+  showHints(picture);
+  if (picture.state.kind === "done") learnModel();
+}
+
+function remove() {
+  selected.dispose();
+  const at = pictures.indexOf(selected);
+  pictures = pictures.filter((picture) => picture !== selected);
+  if (pictures.length) select(pictures[Math.min(at, pictures.length - 1)]);
+  else {
+    selected = null;
+    show(null);
+    $("choose").focus();
+  }
+}
+
+$("remove").addEventListener("click", remove);
+listen(take);

@@ -1,0 +1,114 @@
+/** The panel beside the photo: what happens and how long, what can be done with the result, the settings. */
+
+import { $, element, notice } from "./dom.js";
+import { inWork, patience, words } from "./words.js";
+
+/** @type {import("./picture.js").Picture?} */
+let shown = null;
+
+/** Shows a photo's state. @param {import("./picture.js").Picture} picture */
+export function showPanel(picture) {
+  if (picture !== shown) $("link-field").hidden = true;
+  shown = picture;
+  const { state, result } = picture;
+  const busy = inWork(state);
+  write($("status"), words(state));
+  write($("problem"), state.kind === "failed" ? state.detail : "");
+  $("problem").hidden = state.kind !== "failed";
+  $("progress").hidden = !busy;
+  if (state.kind === "sending") $("progress").value = state.share;
+  else $("progress").removeAttribute("value");
+  tick();
+  showButtons(busy, result, state);
+  showFields(picture.settings);
+}
+
+function showButtons(busy, result, state) {
+  const focused = document.activeElement;
+  $("cancel").hidden = !busy;
+  $("retry").hidden = state.kind !== "failed" && state.kind !== "cancelled";
+  $("save").hidden = $("copy").hidden = !result || !$("retry").hidden || busy;
+  if (result) $("save").href = result.src;
+  if (focused.hidden) {
+    [$("save"), $("retry"), $("cancel")].find((button) => !button.hidden).focus({ preventScroll: true });
+  }
+}
+
+function showFields({ saturation, prompt }) {
+  $("saturation").value = saturation;
+  $("saturation-value").textContent = `${Math.round(100 * saturation)} %`;
+  if (document.activeElement !== $("prompt")) $("prompt").value = prompt;
+}
+
+/** Text that has not changed is not set again, or a screen reader would read it again. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function tick() {
+  if (!shown) return;
+  const { state, since, name, width, height } = shown;
+  write($("elapsed"), inWork(state) ? patience(state, (performance.now() - since) / 1000)
+    : state.kind === "done" ? `${name}, ${width} × ${height} pixels` : "");
+}
+
+/** Saves the stored bytes under the photo's own name, which the service does not know. */
+async function save(event) {
+  event.preventDefault();
+  const { src, filename } = shown.result;
+  try {
+    const response = await fetch(src);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const url = URL.createObjectURL(await response.blob());
+    element("a", { href: url, download: filename }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch {
+    notice("The result could not be loaded; please try again.");
+  }
+}
+
+async function copy() {
+  const { link } = shown.result;
+  try {
+    await navigator.clipboard.writeText(link);
+    write($("status"), "The link is copied.");
+  } catch { // the browser gives no clipboard to pages that did not come by https
+    $("link-field").hidden = false;
+    $("link").value = link;
+    $("link").select();
+  }
+}
+
+function setPrompt() {
+  const prompt = $("prompt").value.trim();
+  if (!shown || prompt === shown.settings.prompt) return;
+  shown.change({ prompt }, "prompt");
+  shown.settle();
+  shown.work();
+}
+
+/** Offers what the model takes. @param {{fields: Object<string, unknown>}} model each field with its default */
+export function offerFields({ fields }) {
+  $("corrections").hidden = !("hints" in fields);
+  $("prompt-field").hidden = !("prompt" in fields);
+  $("prompt").placeholder = fields.prompt ?? "";
+}
+
+setInterval(tick, 500);
+$("cancel").addEventListener("click", () => shown.cancel());
+$("retry").addEventListener("click", () => {
+  notice();
+  shown.work();
+});
+$("save").addEventListener("click", save);
+$("copy").addEventListener("click", copy);
+$("saturation").addEventListener("input", (event) => {
+  shown.change({ saturation: Number(event.target.value) }, "saturation");
+  shown.workSoon();
+});
+$("saturation").addEventListener("change", () => shown.settle());
+$("prompt").addEventListener("change", setPrompt);
+$("fields").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setPrompt();
+});

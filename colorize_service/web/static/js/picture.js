@@ -1,0 +1,193 @@
+/** One photo on its way: sent once, coloured as often as its settings change. */
+
+import { post, ServiceError } from "./api.js";
+import { decoded } from "./dom.js";
+import { Queue } from "./queue.js";
+import { megabytes } from "./words.js";
+
+const DEBOUNCE = 250; // milliseconds between a change and its request, for sliders that are being moved
+
+/** The service works on few photos at a time; more would only be refused. */
+const queue = new Queue(2);
+
+/**
+ * @typedef {{id: number, x: number, y: number, color: string}} Hint x and y from 0 to 1 of the upright photo
+ * @typedef {{hints: Hint[], saturation: number, prompt: string}} Settings
+ */
+
+/** Fires "change" whenever something of it has changed that can be seen. */
+export class Picture extends EventTarget {
+  /** @type {import("./words.js").State} */
+  state = { kind: "new" };
+  /** Address to show the photo from; "" while the browser cannot show it. */
+  url = "";
+  width = 4;
+  height = 3;
+  /** The latest result. @type {{src: string, link: string, filename: string}?} */
+  result = null;
+  /** When the work on it began, by performance.now(). */
+  since = 0;
+
+  #file;
+  #most;
+  #imageId = null;
+  #history;
+  #at = 0;
+  #tag = null;
+  #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
+  #controller = null;
+  #timer = 0;
+
+  /** @param {File} file @param {number} most bytes that the service takes */
+  constructor(file, most) {
+    super();
+    this.#file = file;
+    this.#most = most;
+    this.name = file.name || "photo";
+    this.#history = [{ hints: [], saturation: 1, prompt: "" }];
+  }
+
+  /** @returns {Settings} */
+  get settings() {
+    return this.#history[this.#at];
+  }
+
+  get canUndo() {
+    return this.#at > 0;
+  }
+
+  get canRedo() {
+    return this.#at < this.#history.length - 1;
+  }
+
+  /** Shows the photo from the file itself, as far as the browser knows its format. */
+  async open() {
+    const url = URL.createObjectURL(this.#file);
+    try {
+      await this.#show(url);
+    } catch {
+      URL.revokeObjectURL(url); // shown from the service, once it is there
+    }
+  }
+
+  async #show(url) {
+    const image = await decoded(url);
+    [this.url, this.width, this.height] = [url, image.naturalWidth, image.naturalHeight];
+    this.#changed();
+  }
+
+  /**
+   * Changes settings. Changes with the same tag in a row are one step for undo, until {@link settle}.
+   * @param {Partial<Settings>} changes @param {string} tag
+   */
+  change(changes, tag) {
+    const next = { ...this.settings, ...changes };
+    if (tag === this.#tag) this.#history[this.#at] = next;
+    else this.#history.splice(++this.#at, Infinity, next);
+    this.#tag = tag;
+    this.#changed();
+  }
+
+  /** Ends a row of changes that belong together. */
+  settle() {
+    this.#tag = null;
+  }
+
+  /** @param {-1|1} steps back or forth in the history */
+  travel(steps) {
+    if (!this.#history[this.#at + steps]) return;
+    this.#at += steps;
+    this.settle();
+    this.work();
+  }
+
+  /** Works on it after a short pause without another call. */
+  workSoon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.work(), DEBOUNCE);
+  }
+
+  /** Colours it with its present settings; what is under way for older ones is given up. */
+  async work() {
+    clearTimeout(this.#timer);
+    this.#controller?.abort();
+    const controller = this.#controller = new AbortController();
+    const { signal } = controller;
+    const say = (state) => this.#controller === controller && this.#is(state);
+    const { hints, ...rest } = this.settings;
+    const key = JSON.stringify({ ...rest, hints: hints.map(({ x, y, color }) => ({ x, y, color })) });
+    try {
+      let seconds;
+      if (!this.#answers.has(key)) {
+        this.since = performance.now();
+        say({ kind: "waiting" });
+        this.#answers.set(key, await queue.run(signal, () => this.#coloured(JSON.parse(key), signal, say)));
+        seconds = (performance.now() - this.since) / 1000;
+      }
+      signal.throwIfAborted();
+      this.result = this.#answers.get(key);
+      say({ kind: "done", seconds });
+    } catch (error) {
+      say(signal.aborted ? { kind: "cancelled" } : { kind: "failed", detail: error.message });
+    }
+  }
+
+  cancel() {
+    clearTimeout(this.#timer);
+    this.#controller?.abort();
+  }
+
+  /** Gives up what is under way and frees what the browser keeps for it. */
+  dispose() {
+    this.cancel();
+    this.#controller = null;
+    if (this.url.startsWith("blob:")) URL.revokeObjectURL(this.url);
+  }
+
+  async #coloured(settings, signal, say) {
+    const answer = await this.#colorize(settings, signal, say);
+    const src = `results/${answer.filename}`;
+    await decoded(src).catch(() => {
+      throw new ServiceError("The result is there but could not be loaded.");
+    });
+    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-colour.jpg` };
+  }
+
+  async #colorize({ hints, saturation, prompt }, signal, say) {
+    for (let again = false; ; again = true) {
+      this.#imageId ??= await this.#upload(signal, say);
+      say({ kind: "colouring" });
+      const fields = { image_id: this.#imageId, saturation: String(saturation) };
+      if (hints.length) fields.hints = JSON.stringify(hints);
+      if (prompt) fields.prompt = prompt;
+      try {
+        return await post("colorize", fields, { signal, onBusy: busy(say) });
+      } catch (error) {
+        if (error.status !== 404 || again) throw error;
+        this.#imageId = null; // the operator has cleared it away meanwhile
+      }
+    }
+  }
+
+  async #upload(signal, say) {
+    if (this.#file.size > this.#most) {
+      throw new ServiceError(`This file has ${megabytes(this.#file.size)}; the service takes ${megabytes(this.#most)}.`);
+    }
+    const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
+    onSent(0);
+    const answer = await post("upload", { file: this.#file }, { signal, onSent, onBusy: busy(say) });
+    if (!this.url) await this.#show(`uploads/${answer.filename}`);
+    return answer.image_id;
+  }
+
+  #is(state) {
+    this.state = state;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const busy = (say) => (detail, seconds) => say({ kind: "busy", detail, seconds });

@@ -1,0 +1,42 @@
+/** What the page says of a photo's state. */
+
+/** @typedef {{kind: "new"|"waiting"|"sending"|"colouring"|"busy"|"done"|"cancelled"|"failed",
+ *   share?: number, detail?: string, seconds?: number}} State */
+
+/** States in which somebody waits for the service. */
+const IN_WORK = new Set(["new", "waiting", "sending", "colouring", "busy"]);
+
+/** @param {State} state */
+export const inWork = (state) => IN_WORK.has(state.kind);
+
+/** The sentence for a state. @param {State} state */
+export function words(state) {
+  switch (state.kind) {
+    case "new": return "Opening the photo…";
+    case "waiting": return "Waiting for its turn…";
+    case "sending": return "Sending the photo…";
+    case "colouring": return "Adding the colours…";
+    case "busy": return `${state.detail} The page tries again by itself.`;
+    case "done": return state.seconds === undefined ? "Coloured." : `Coloured in ${duration(state.seconds)}.`;
+    case "cancelled": return "Cancelled.";
+    default: return "";
+  }
+}
+
+/** How long it takes, beside the sentence. @param {State} state @param {number} seconds since the work began */
+export function patience(state, seconds) {
+  if (state.kind === "busy") return `Again in ${state.seconds} s`;
+  if (state.kind === "sending") return `${Math.round(state.share * 100)} % sent`;
+  if (seconds < 1) return "A moment";
+  return `${duration(seconds)} so far${seconds > 5 ? "; a large model takes up to half a minute without a GPU" : ""}`;
+}
+
+/** @param {number} seconds */
+function duration(seconds) {
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+/** @param {number} bytes */
+export function megabytes(bytes) {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
+}

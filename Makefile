@@ -16,12 +16,13 @@ test: $(VENV)/.test
 fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/test_schemathesis.py
 
-# Measure the service, its model and its edges on this machine; see docs/performance.md.
+# Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.cli
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.edges
+	$(BIN)/python -m benchmarks.page
 
 clean:
 	rm -rf $(VENV)

@@ -8,18 +8,11 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.browser import chromium
 from tests.conftest import Api
 from tests.key_server import PROJECT
 from tests.server import ROOT, Service
 
 VENDORED = ROOT / "colorize_service" / "web" / "docs" / "swagger-ui"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ PICTURE_TYPES = ", ".join(f"image/{kind}" for kind in (
     "jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "x-portable-anymap"))
 PICTURE = {"image/jpeg": {"type": "string", "format": "binary"}}
 TEXT = {"type": "string"}
+DOCS_TYPES = ("text/javascript", "text/css")
+PAGE_TYPES = (*DOCS_TYPES, "image/jpeg", "image/svg+xml", "text/plain")
 DOCS_FILES = ("page.css", "start.js", "swagger-ui.css", "swagger-ui-bundle.js")
 
 
@@ -29,7 +31,14 @@ def operations(settings: Settings) -> dict[str, dict[str, dict]]:
         "/docs": {"get": _text(
             "docs", "The API in a browser", "text/html", TEXT, "This document as a page that can try the calls.",
             "Content-Security-Policy", "X-Content-Type-Options")},
-        "/docs/{filename}": {"get": _asset("docsAsset", "A file of the page `/docs`")},
+        "/docs/{filename}": {"get": _asset(
+            "docsAsset", "A file of the page `/docs`", DOCS_TYPES, in_path(
+                "filename", "The file's name.", {"enum": list(DOCS_FILES)}))},
+        "/": {"get": _page()},
+        "/page/settings.json": {"get": _page_settings()},
+        "/page/{name}": {"get": _asset(
+            "pageAsset", "A file of the page for people", PAGE_TYPES, in_path(
+                "name", "The file's path; `404` for any other.", {"type": "string", "examples": ["style.css", "js/main.js"]}))},
     }
     if settings.metrics_port is None:
         paths[settings.metrics_path] = {"get": _metrics()}
@@ -151,8 +160,23 @@ def _text(name: str, summary: str, kind: str, schema: dict, description: str, *h
         | errors(412), parameters=asks(*CONDITIONS))
 
 
-def _asset(name: str, summary: str) -> dict:
+def _page() -> dict:
     return operation(
-        name, "Service", summary, "A script or a style sheet.",
-        _file_responses({"text/javascript": TEXT, "text/css": TEXT}, "Content-Disposition", "X-Content-Type-Options"),
-        parameters=[in_path("filename", "The file's name.", {"enum": list(DOCS_FILES)}), *asks(*FILE_CONDITIONS)])
+        "page", "Service", "The page for people", "Drop a photo, compare, correct a colour, save.",
+        _file_responses({"text/html": TEXT}, "Content-Disposition", "Content-Security-Policy",
+                        "Cross-Origin-Opener-Policy", "Referrer-Policy", "X-Content-Type-Options"),
+        parameters=asks(*FILE_CONDITIONS))
+
+
+def _page_settings() -> dict:
+    return operation(
+        "pageSettings", "Service", "What the page for people must know",
+        "The limit in bytes, and how the page gets App Check tokens or what the operator has to set for that.",
+        {"200": answer("The settings.", json_of("PageSettings"), "Cache-Control")} | errors(), parameters=asks())
+
+
+def _asset(name: str, summary: str, types: tuple[str, ...], parameter: dict) -> dict:
+    return operation(
+        name, "Service", summary, "A script, a style sheet or a picture.",
+        _file_responses({kind: TEXT for kind in types}, "Content-Disposition", "X-Content-Type-Options"),
+        parameters=[parameter, *asks(*FILE_CONDITIONS)])

@@ -36,6 +36,7 @@ def _schemas() -> dict:
         "Error": record(detail=SENTENCE),
         "Healthy": record(status=STATUS_HEALTHY, model_loaded=TRUE),
         "Unhealthy": record(status=STATUS_UNHEALTHY, model_loaded=FALSE, detail=SENTENCE),
+        "PageSettings": record(max_upload_bytes={"type": "integer"}, app_check={"type": ["object", "null"]}),
         "Uploaded": record(success=TRUE, image_id=ID, image_url=link_to("/uploads/ID.jpg"), filename=FILENAME),
         "Colorized": record(success=TRUE, result_id=ID, download_url=link_to("/results/ID.jpg"),
                             api_download_url=link_to("/download/ID"), filename=FILENAME),

@@ -17,13 +17,15 @@ let pictures = [];
 /** @type {Picture?} */
 let selected = null;
 let asksForModel = false; // or knows it
+let refused = false;
 
 const settings = get("page/settings.json").catch(() => null);
-settings.then((known) => {
+const limit = settings.then((known) => {
   if (!known) notice(UNREACHABLE);
   else if (known.app_check?.missing) refuse(known.app_check.missing);
   else useAppCheck(known.app_check);
   $("recaptcha-terms").hidden = !known?.app_check?.firebase;
+  return known?.max_upload_bytes ?? Infinity;
 });
 learnModel();
 
@@ -38,16 +40,16 @@ async function learnModel() {
 
 /** Says what the operator must set before the page can be used. @param {string[]} missing */
 function refuse(missing) {
+  refused = true;
   for (const id of ["choose", "photograph", "example"]) $(id).disabled = true;
   notice("This service takes photos only from apps that it knows (Firebase App Check), and this page is not yet one of " +
     `them. Its operator must set ${missing.join(", ")}.`);
 }
 
 async function take(files) {
-  const known = await settings;
-  if (!known || known.app_check?.missing) return;
+  if (refused) return;
   notice();
-  const added = files.map((file) => new Picture(file, known.max_upload_bytes));
+  const added = files.map((file) => new Picture(file, limit));
   await added[0].open(); // its size must be known before it is shown, or the page would jump
   for (const picture of added) {
     picture.addEventListener("change", () => show(picture));

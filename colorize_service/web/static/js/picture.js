@@ -38,7 +38,7 @@ export class Picture extends EventTarget {
   #controller = null;
   #timer = 0;
 
-  /** @param {File} file @param {number} most bytes that the service takes */
+  /** @param {File} file @param {Promise<number>} most bytes that the service takes */
   constructor(file, most) {
     super();
     this.#file = file;
@@ -170,8 +170,9 @@ export class Picture extends EventTarget {
   }
 
   async #upload(signal, say) {
-    if (this.#file.size > this.#most) {
-      throw new ServiceError(`This file has ${megabytes(this.#file.size)}; the service takes ${megabytes(this.#most)}.`);
+    const [size, most] = [this.#file.size, await this.#most];
+    if (size > most) {
+      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`);
     }
     const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
     onSent(0);

@@ -2,11 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.server import ADDRESSES, ROOT, free_port, wait_until
 
@@ -56,10 +56,8 @@ class Nginx:
         return self
 
     def _listens(self) -> bool:
-        try:
-            return bool(requests.get(f"{self.url}/health", timeout=5).status_code)
-        except requests.ConnectionError:
-            return False
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()

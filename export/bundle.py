@@ -1,0 +1,105 @@
+"""Writing a bundle so that its folder is either whole or not there."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.errors import DiskError, InputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, replace: bool, needed: int) -> Iterator[Path]:
+    """A folder beside ``target`` to write to; it takes that name at the end, and is removed if anything goes wrong.
+
+    What a killed run has left is removed first.
+
+    Args:
+        target: the folder that is wanted.
+        replace: whether it may replace one of that name.
+        needed: bytes that will be written at least.
+
+    Raises:
+        InputError: if the folder exists already, or another run is writing it.
+        DiskError: if there is no room for it, or it cannot be written.
+    """
+    target = target.absolute()
+    partial = target.with_name(f".{target.name}.partial")
+    check_target(target, replace)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target):
+            shutil.rmtree(partial, ignore_errors=True)
+            free = shutil.disk_usage(target.parent).free
+            if free < needed:
+                raise DiskError(f"The disk is too full: {target.parent} has {free / 1e9:.1f} GB free, and the export "
+                                f"needs {needed / 1e9:.1f} GB.")
+            try:
+                partial.mkdir()
+                yield partial
+                _put(partial, target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        reason = "the disk is full" if error.errno in _FULL else error.strerror or str(error)
+        raise DiskError(f"{target} cannot be written: {reason}.") from error
+
+
+def check_target(target: Path, replace: bool) -> None:
+    """Whether a folder may be written.
+
+    Raises:
+        InputError: if it exists and may not be replaced.
+    """
+    if target.exists() and not replace:
+        raise InputError(f"{target} exists already; name another folder with --out, or replace it with --force.")
+
+
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    path = target.with_name(f".{target.name}.lock")
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another export is writing {target}.") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _put(partial: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(partial, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_manifest(folder: Path, manifest: dict[str, object], files: dict[str, str]) -> None:
+    """Write ``manifest.json`` with the size and sha256 of each file.
+
+    Args:
+        folder: the bundle.
+        manifest: all but the files.
+        files: path within the bundle, by name.
+    """
+    listed = {name: {"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
+              for name, path in files.items()}
+    text = json.dumps(manifest | {"files": listed}, indent=2, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from PIL import Image
 
 from colorize_service import imaging
-from colorize_service.inference import load_model
+from colorize_service.inference import Setup, load_model
 from colorize_service.settings import EMBEDDED_BUNDLE
 
 
@@ -25,7 +25,7 @@ class Floor:
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or it would disturb what comes next
         self._session = ort.InferenceSession(
             str(EMBEDDED_BUNDLE / "lite.onnx"), options, providers=["CPUExecutionProvider"])
-        self._model = load_model(EMBEDDED_BUNDLE, "cpu", 1)[0]
+        self._model = load_model(EMBEDDED_BUNDLE, Setup("cpu", 1))[0]
         self._result = self._colorize_once()
 
     def _colorize_once(self) -> Image.Image:

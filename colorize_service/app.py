@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from colorize_service import api, auth, logs, web
 from colorize_service.connection import RequestBody
-from colorize_service.inference import Engine, WorkQueue
+from colorize_service.inference import Engine, Setup, WorkQueue
 from colorize_service.metrics import Metrics
 from colorize_service.settings import Settings, SettingsError
 from colorize_service.storage import Storage
@@ -37,8 +37,8 @@ def create_app(settings: Settings) -> Service:
     app.settings = settings
     app.storage = _storage(settings)
     app.metrics = Metrics()
-    app.engine = Engine(settings.model_bundle, settings.device, settings.onnx_threads,
-                        _queue(settings, app.metrics.watch("colorize")), app.metrics.model_is_loaded)
+    app.engine = Engine(settings.model_bundle, _setup(settings), _queue(settings, app.metrics.watch("colorize")),
+                        app.metrics.model_is_loaded)
     app.upload_queue = _queue(settings, app.metrics.watch("upload"))
 
     logs.init_app(app)
@@ -67,3 +67,8 @@ def _storage(settings: Settings) -> Storage:
 
 def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:
     return WorkQueue(settings.max_in_work, settings.max_waiting, settings.queue_timeout, changed)
+
+
+def _setup(settings: Settings) -> Setup:
+    return Setup(
+        settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch)

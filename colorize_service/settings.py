@@ -15,12 +15,24 @@ from colorize_service.cpus import available_cpus
 APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class SettingsError(Exception):
     """A setting has an unusable value; the message names each variable and what it takes."""
 
 
 def _comma_separated(value: object) -> object:
     return [item.strip().rstrip("/") for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _interval(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    ends = [end.strip() for end in value.split("-")]
+    if len(ends) != 2:
+        raise ValueError("takes two shares of 1 with a dash between them")
+    return ends
 
 
 def _share_of_cpus(values: dict) -> int:
@@ -72,6 +84,16 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none.")
 
+    preset: Literal["reference", "fast", "cpu"] = Field(
+        "reference", description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
+                                 "in few steps at 256×256.")
+    guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
+        None, description="From which to which share of ColorizeNet's sampling it is guided, such as `0.2-0.8`; unset: "
+                          "as the preset has it.")
+    max_batch: int | None = Field(
+        None, ge=1, le=64,
+        description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.")
+
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
     jpeg_quality: int = Field(95, ge=50, le=100, description="JPEG quality of stored pictures.")
@@ -121,6 +143,13 @@ class Settings(BaseSettings):
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError("takes an absolute http or https URL without query and fragment")
             value = value.rstrip("/")
+        return value
+
+    @field_validator("guidance_interval")
+    @classmethod
+    def _rising(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] >= value[1]:
+            raise ValueError("takes the smaller share first")
         return value
 
     @field_validator("storage_dir")

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import color, data
 
-from colorize_service.inference import Engine, WorkQueue, colour, load_model
+from colorize_service.inference import Engine, Setup, WorkQueue, colour, load_model
 from colorize_service.settings import EMBEDDED_BUNDLE
 from tests.server import wait_until
 
 
 @functools.cache
 def load():
-    return load_model(EMBEDDED_BUNDLE, "cpu", 1)[0]
+    return load_model(EMBEDDED_BUNDLE, Setup("cpu", 1))[0]
 
 
 @pytest.fixture
@@ -51,6 +51,13 @@ def test_a_hint_has_the_chroma_of_its_colour():
     assert np.abs([colour.ab_of(tuple(map(int, row))) for row in rgb] - expected).max() < 0.02
 
 
+def test_the_colours_of_a_picture_are_those_of_the_standard():
+    rgb = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    expected = np.moveaxis(color.rgb2lab(rgb)[..., 1:], -1, 0)
+    assert np.abs(colour.ab(np.moveaxis(rgb, -1, 0)) - expected).max() < 0.02
+
+
+@settings(deadline=None)  # the model is loaded in the first of them
 @given(st.integers(1, 70_000), st.integers(1, 70_000))
 def test_a_picture_of_any_shape_gets_a_processing_size_the_model_takes(width, height):
     model = load()
@@ -95,7 +102,7 @@ def test_photos_in_parallel_get_the_same_colours_as_one_by_one(model):
 
 
 def test_the_engine_says_that_it_is_loading_until_it_has_loaded():
-    engine = Engine(EMBEDDED_BUNDLE, "cpu", 1, WorkQueue(1, 1, 1))
+    engine = Engine(EMBEDDED_BUNDLE, Setup("cpu", 1), WorkQueue(1, 1, 1))
     assert "still being loaded" in str(engine.problem) and engine.problem.retry_after > 0
     engine.start()
     engine.start()

@@ -47,7 +47,9 @@ def test_every_setting_is_documented_as_it_is():
     ("STORAGE_DIR", "/proc/none", "folder"), ("JPEG_QUALITY", "200", "100"), ("APP_CHECK", "perhaps", "boolean"),
     ("TRUSTED_PROXIES", "-1", "0"), ("QUEUE_TIMEOUT", "soon", "number"), ("WORKERS", "0", "1"),
     ("HOST", "nohost.invalid", "address"), ("HOST", "unix:/x", "address"), ("CORS_ORIGINS", ",", "1 item"),
-    ("PUBLIC_BASE_URL", "https://a:99999", "range"), ("FIREBASE_PROJECT_ID", "my project", "pattern"), ("LOG_LEVEL", "loud", "'info'")])
+    ("PUBLIC_BASE_URL", "https://a:99999", "range"), ("FIREBASE_PROJECT_ID", "my project", "pattern"), ("LOG_LEVEL", "loud", "'info'"),
+    ("PRESET", "slow", "'cpu'"), ("GUIDANCE_INTERVAL", "half", "dash"), ("GUIDANCE_INTERVAL", "0.5-2", "less"),
+    ("GUIDANCE_INTERVAL", "0.8-0.2", "smaller"), ("MAX_BATCH", "0", "1")])
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refusal:
@@ -69,6 +71,12 @@ def test_an_empty_variable_counts_as_unset(monkeypatch):
     monkeypatch.setenv("MAX_PIXELS", "")
     settings = Settings.load()
     assert settings.public_base_url is None and settings.max_pixels == 50_000_000
+
+
+def test_the_interval_of_guidance_is_two_shares(monkeypatch):
+    assert Settings.load().guidance_interval is None
+    monkeypatch.setenv("GUIDANCE_INTERVAL", "0.2 - 0.85")
+    assert Settings.load().guidance_interval == (0.2, 0.85)
 
 
 def test_the_machines_cores_are_shared_between_the_workers(monkeypatch):

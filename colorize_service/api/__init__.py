@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from colorize_service.api import colorize, errors, health, metrics, openapi, results, uploads
+from colorize_service.api import colorize, errors, health, metrics, model, openapi, results, uploads
 
 
 def init_app(app: Flask) -> None:
     """Register the blueprints and the error handlers."""
-    for module in (health, uploads, colorize, results, openapi):
+    for module in (health, model, uploads, colorize, results, openapi):
         app.register_blueprint(module.blueprint)
     metrics.init_app(app)
     errors.init_app(app)

@@ -1,15 +1,14 @@
 """``POST /colorize``."""
 
 import time
-from collections.abc import Sequence
 
 from flask import Blueprint, current_app, jsonify
 
 from colorize_service import imaging
 from colorize_service.api.forms import abandoned, link, read_number, read_photo_or_upload
-from colorize_service.api.hints import read_hints
+from colorize_service.api.options import read_options
 from colorize_service.auth import app_check_required
-from colorize_service.inference import Hint
+from colorize_service.inference import Options, Turn
 from colorize_service.logs import note
 
 blueprint = Blueprint("colorize", __name__)
@@ -18,18 +17,18 @@ blueprint = Blueprint("colorize", __name__)
 @blueprint.post("/colorize")
 @app_check_required
 def colorize():
-    """Store the photo in colour: its own luminance, the model's chroma, the user's hints."""
+    """Store the photo in colour: its own luminance, the model's chroma, as the request's options have it."""
     engine = current_app.engine
     if problem := engine.problem:
         raise problem
     engine.check_queue()  # before a photo is read that would be refused
-    photo, hints = read_photo_or_upload(), read_hints()
+    photo, options = read_photo_or_upload(), read_options()
     saturation = read_number("saturation", default=1, least=0, most=2)
     came = time.perf_counter()
-    with engine.turn(abandoned()):
+    with engine.turn(abandoned()) as turn:
         began = time.perf_counter()
         current_app.metrics.queue_seconds.observe(began - came)
-        jpeg = _colorized(photo, hints, saturation)
+        jpeg = _colorized(photo, options, saturation, turn)
         note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
     result_id = current_app.storage.put("results", jpeg)
     filename = f"{result_id}.jpg"
@@ -37,12 +36,12 @@ def colorize():
                    api_download_url=link(f"download/{result_id}"), filename=filename)
 
 
-def _colorized(photo: imaging.Photo, hints: Sequence[Hint], saturation: float) -> bytes:
+def _colorized(photo: imaging.Photo, options: Options, saturation: float, turn: Turn) -> bytes:
     engine = current_app.engine
     luma = photo.luma()
     small = imaging.shrink(luma, engine.processing_size(*luma.size))
     began = time.perf_counter()
-    chroma = engine.chroma(small, hints)
+    chroma = engine.chroma(small, options, turn)
     seconds = time.perf_counter() - began
     current_app.metrics.engine_seconds.observe(seconds)
     note(pixels=luma.width * luma.height, engine_ms=_milliseconds(seconds))

@@ -7,7 +7,7 @@ from werkzeug.exceptions import (
     HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge, ServiceUnavailable)
 
 from colorize_service.imaging import ImageError
-from colorize_service.inference import Abandoned, Busy
+from colorize_service.inference import Abandoned, Busy, UnknownField
 from colorize_service.storage import StorageFull, no_space
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
     """Register a handler for each kind of error that reaches Flask."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ImageError, lambda error: (jsonify(detail=str(error)), 400))
+    app.register_error_handler(UnknownField, lambda error: (jsonify(detail=str(error)), 400))
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(Abandoned, lambda _: (jsonify(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
     app.register_error_handler(StorageFull, _storage_full)

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from flask import request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from werkzeug.exceptions import BadRequest
 
@@ -24,15 +23,12 @@ class HintField(BaseModel):
 _LIST = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST)])
 
 
-def read_hints() -> list[Hint]:
-    """The request's hints; none where the field is missing or empty.
+def parse_hints(text: str) -> tuple[Hint, ...]:
+    """The hints in a field's text.
 
     Raises:
         BadRequest: saying which value is wrong and how.
     """
-    text = request.form.get("hints", "")
-    if not text.strip():
-        return []
     try:
         fields = _LIST.validate_json(text)
     except ValidationError as error:
@@ -40,4 +36,4 @@ def read_hints() -> list[Hint]:
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
         raise BadRequest(f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST} "
                          'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.') from None
-    return [Hint(field.x, field.y, tuple(bytes.fromhex(field.color[1:]))) for field in fields]
+    return tuple(Hint(field.x, field.y, tuple(bytes.fromhex(field.color[1:]))) for field in fields)

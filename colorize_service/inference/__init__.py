@@ -4,24 +4,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from colorize_service.inference.bundle import Bundle, BundleError
+from colorize_service.inference.bundle import Bundle, BundleError, Manifest
+from colorize_service.inference.colorizenet import ColorizeNet
 from colorize_service.inference.hints import Hint
 from colorize_service.inference.lite import Lite
-from colorize_service.inference.queue import Abandoned, Busy, WorkQueue
-from colorize_service.inference.session import DeviceUnavailable
+from colorize_service.inference.options import Options, Setup
+from colorize_service.inference.queue import Abandoned, Busy, Turn, WorkQueue
+from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
 
-__all__ = ["Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "WorkQueue"]
+__all__ = ["Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "Options", "Setup", "Turn", "UnknownField", "WorkQueue"]
 
 log = logging.getLogger(__name__)
 
 # A kind of bundle -> the class that runs it. A new kind of model adds a module and a line here.
-KINDS = {"lite": Lite}
+KINDS = {"lite": Lite, "colorizenet": ColorizeNet}
 
 LOADING_RETRY_AFTER = 5
 FAILED_RETRY_AFTER = 300
@@ -31,9 +33,14 @@ class NotLoaded(Busy):
     """The model is not loaded yet, or cannot be."""
 
 
+class UnknownField(Exception):
+    """A request says something that the loaded model does not know; the message says which model does."""
+
+
 @dataclass(frozen=True)
 class _State:
-    model: Lite | None = None
+    model: Lite | ColorizeNet | None = None
+    manifest: Manifest | None = None
     problem: str = "The model is still being loaded."
     retry_after: int = LOADING_RETRY_AFTER
 
@@ -41,11 +48,9 @@ class _State:
 class Engine:
     """The model of a process. It is loaded in a thread of its own that :meth:`start` starts, once in a process."""
 
-    def __init__(self, folder: Path, device: str, threads: int, queue: WorkQueue,
-                 loaded: Callable[[], None] = lambda: None):
+    def __init__(self, folder: Path, setup: Setup, queue: WorkQueue, loaded: Callable[[], None] = lambda: None):
         """``loaded`` is called once, in the loading thread, when the model is there."""
-        self._folder, self._device, self._threads = folder, device, threads
-        self._loaded = loaded
+        self._folder, self._setup, self._queue, self._loaded = folder, setup, queue, loaded
         self._started_in: int | None = None
         self._lock = threading.Lock()
         self._state = _State()
@@ -74,15 +79,43 @@ class Engine:
         """
         return self._model().processing_size(width, height)
 
-    def chroma(self, luma: np.ndarray, hints: Sequence[Hint] = ()) -> np.ndarray:
+    def chroma(self, luma: np.ndarray, options: Options, turn: Turn) -> np.ndarray:
         """Colours of a gray picture: uint8 (h, w) at its processing size -> uint8 (h', w', 2), Cb and Cr, 128 neutral.
 
         Raises:
             NotLoaded
+            Busy: if the model can take no more now, or has not begun when the turn ends.
+            Abandoned: as the turn says, unless the model has begun.
         """
-        return self._model().chroma(luma, hints)
+        return self._model().chroma(luma, options, turn)
 
-    def _model(self) -> Lite:
+    def check_fields(self, names: Iterable[str]) -> None:
+        """Compare the names of :class:`Options` with what the loaded model takes.
+
+        Raises:
+            NotLoaded
+            UnknownField: if it does not take one.
+        """
+        model = self._model()
+        for name in names:
+            if name not in model.fields:
+                takers = " and ".join(kind.title for kind in KINDS.values() if name in kind.fields)
+                raise UnknownField(f"The field {name} is for {takers}; the model loaded here is {model.title}.")
+
+    def describe(self) -> dict[str, object]:
+        """The loaded model, for clients: what it is, where it runs, and what it takes.
+
+        Raises:
+            NotLoaded
+        """
+        model, manifest = self._model(), self._state.manifest
+        width, height = model.processing_size(1, 1)
+        defaults = asdict(model.defaults)
+        return {"name": manifest.name, "version": manifest.version, "kind": manifest.kind, "device": model.device,
+                "precision": manifest.precision, "processing_size": {"width": width, "height": height},
+                "fields": {name: defaults[name] for name in model.fields}}
+
+    def _model(self) -> Lite | ColorizeNet:
         model = self._state.model
         if model is None:
             raise self.problem
@@ -91,18 +124,21 @@ class Engine:
     def _load(self) -> None:
         started = time.monotonic()
         try:
-            model, manifest = load_model(self._folder, self._device, self._threads)
+            model, manifest = load_model(self._folder, self._setup)
         except Exception as error:
             # Whatever the reason, the service stays up to say it: /health, uploads and stored files need no model.
-            log.error("The model bundle cannot be loaded: %s", error, exc_info=not isinstance(error, (BundleError, DeviceUnavailable)))
-            self._state = _State(None, "The model cannot be loaded; the server's log says why.", FAILED_RETRY_AFTER)
+            known = isinstance(error, (BundleError, DeviceUnavailable, OutOfMemory))
+            log.error("The model bundle cannot be loaded: %s", error, exc_info=not known)
+            self._state = _State(
+                problem="The model cannot be loaded; the server's log says why.", retry_after=FAILED_RETRY_AFTER)
             return
-        self._state = _State(model)
+        self._queue.widen(model.turns)
+        self._state = _State(model, manifest)
         self._loaded()
         log.info("Loaded %s %s in %.2f s.", manifest.name, manifest.version, time.monotonic() - started)
 
 
-def load_model(folder: Path, device: str, threads: int):
+def load_model(folder: Path, setup: Setup) -> tuple[Lite | ColorizeNet, Manifest]:
     """Load the bundle in ``folder`` and run it once.
 
     Returns:
@@ -110,14 +146,13 @@ def load_model(folder: Path, device: str, threads: int):
 
     Raises:
         BundleError: if the bundle is wrong or incomplete.
-        DeviceUnavailable: if ``device`` is ``cuda`` and CUDA does not work.
+        DeviceUnavailable: if the device is to be ``cuda`` and CUDA does not work.
     """
     bundle = Bundle(folder)
     kind = bundle.manifest.kind
     if kind not in KINDS:
         raise BundleError(f"{folder} is a bundle of kind {kind!r}; this version runs {', '.join(sorted(KINDS))}.")
     bundle.verify()
-    model = KINDS[kind](bundle, device, threads)
-    width, height = model.processing_size(1, 1)
-    model.chroma(np.full((height, width), 128, np.uint8))
+    model = KINDS[kind](bundle, setup)
+    model.warm_up()
     return model, bundle.manifest

@@ -1,11 +1,21 @@
 """Model bundles: a folder with ``manifest.json`` and the files it lists."""
 
 import hashlib
+import logging
+import time
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+log = logging.getLogger(__name__)
+
 FORMAT = 1
+
+# Files from this size on are worth a line in the log while they are read.
+_LARGE = 100 * 10**6
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 class BundleError(Exception):
@@ -28,16 +38,11 @@ class BundleFile(BaseModel):
         return value
 
 
-class Processing(BaseModel):
-    """The size in pixels at which the model sees a picture."""
-
-    shorter_side: int = Field(gt=0)
-    multiple_of: int = Field(gt=0)
-    max_pixels: int = Field(gt=0)
-
-
 class Manifest(BaseModel):
-    """``manifest.json``. ``format`` is the version of this layout, ``kind`` chooses the class that runs the model."""
+    """``manifest.json``. ``format`` is the version of this layout, ``kind`` chooses the class that runs the model.
+
+    What ``processing``, ``defaults`` and ``diffusion`` hold depends on the kind; see :meth:`Bundle.section`.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -45,8 +50,10 @@ class Manifest(BaseModel):
     kind: str
     name: str
     version: str
-    processing: Processing
+    precision: str = "fp32"
+    processing: dict[str, object]
     defaults: dict[str, object] = {}
+    diffusion: dict[str, object] = {}
     files: dict[str, BundleFile]
     source: str
     licence: str
@@ -69,12 +76,29 @@ class Bundle:
         try:
             self.manifest = Manifest.model_validate_json(text)
         except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"]) or "the file"
-            raise BundleError(f"manifest.json of {folder} is wrong: {where}: {problem['msg']}.") from None
+            raise self._wrong(error) from None
         if self.manifest.format != FORMAT:
             raise BundleError(f"{folder} is a bundle of format {self.manifest.format}; this version reads format "
                               f"{FORMAT}. Install the version of the service that the bundle was made for.")
+
+    def section(self, name: str, model: type[Section]) -> Section:
+        """The manifest's section ``name`` as its kind has it.
+
+        Raises:
+            BundleError: if it is not as ``model`` has it.
+        """
+        try:
+            return model.model_validate(getattr(self.manifest, name))
+        except ValidationError as error:
+            raise self._wrong(error, name) from None
+
+    def _wrong(self, error: ValidationError, *section: str) -> BundleError:
+        problem = error.errors()[0]
+        where = ".".join(map(str, (*section, *problem["loc"]))) or "the file"
+        return BundleError(f"manifest.json of {self._folder} is wrong: {where}: {problem['msg']}.")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.manifest.files
 
     def path(self, name: str) -> Path:
         """The path of the file that the manifest lists as ``name``.
@@ -87,6 +111,11 @@ class Bundle:
         except KeyError:
             raise BundleError(f"manifest.json of {self._folder} lists no file {name!r}.") from None
 
+    def gigabytes(self, name: str) -> float:
+        """How much the file that the manifest lists as ``name`` holds, with the weights beside it."""
+        files = self.manifest.files
+        return sum(files[part].bytes for part in (name, f"{name}.data") if part in files) / 1e9
+
     def verify(self) -> None:
         """Compare each file's size and sha256 with the manifest.
 
@@ -95,6 +124,7 @@ class Bundle:
         """
         for file in self.manifest.files.values():
             path = self._folder / file.path
+            started = time.monotonic()
             try:
                 if path.stat().st_size != file.bytes:
                     raise BundleError(f"{path} has {path.stat().st_size} bytes; its manifest says {file.bytes}.")
@@ -103,4 +133,7 @@ class Bundle:
             except OSError as error:
                 raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
             if digest != file.sha256:
-                raise BundleError(f"{path} is not the file its manifest lists: its sha256 is {digest}, not {file.sha256}.")
+                raise BundleError(
+                    f"{path} is not the file its manifest lists: its sha256 is {digest}, not {file.sha256}.")
+            if file.bytes >= _LARGE:
+                log.info("Verified %s (%.1f GB) in %.1f s.", file.path, file.bytes / 1e9, time.monotonic() - started)

@@ -35,6 +35,14 @@ def chroma(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(128 + 255 * planes), 0, 255).astype(np.uint8)
 
 
+def ab(rgb: np.ndarray) -> np.ndarray:
+    """a* and b* of sRGB pixels: float32 (3, h, w), 0…1 -> float32 (2, h, w)."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** np.float32(2.4))
+    xyz = [sum(k * part for k, part in zip(row, linear)) / white for row, white in zip(_RGB_TO_XYZ, _WHITE)]
+    fx, fy, fz = (np.where(part > (6 / 29) ** 3, np.cbrt(part), part / (3 * (6 / 29) ** 2) + 4 / 29) for part in xyz)
+    return np.stack([500 * (fx - fy), 200 * (fy - fz)])
+
+
 def ab_of(colour: tuple[int, int, int]) -> tuple[float, float]:
     """a* and b* of an sRGB colour, each part in 0…255."""
     linear = [_linear(part / 255) for part in colour]

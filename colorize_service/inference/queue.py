@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # How often a waiting photo looks whether its client is still there.
-_LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 
 
 class Busy(Exception):
@@ -21,6 +21,26 @@ class Busy(Exception):
 
 class Abandoned(Exception):
     """Whoever asked for the work is gone."""
+
+
+class Turn:
+    """Leave to wait until ``deadline`` (of :func:`time.monotonic`), for a client that is still there."""
+
+    def __init__(self, abandoned: Callable[[], bool] = lambda: False, deadline: float = math.inf,
+                 too_late: Callable[[], Busy] = lambda: Busy("The photo waited too long.", 1)):
+        self._abandoned, self.deadline, self._too_late = abandoned, deadline, too_late
+
+    def check(self) -> None:
+        """To be called now and then while waiting.
+
+        Raises:
+            Abandoned: if the client is gone.
+            Busy: if the deadline has passed.
+        """
+        if self._abandoned():
+            raise Abandoned
+        if time.monotonic() >= self.deadline:
+            raise self._too_late()
 
 
 class WorkQueue:
@@ -39,8 +59,8 @@ class WorkQueue:
         self._seconds_per_turn = 1.0  # a moving average
 
     @contextmanager
-    def turn(self, abandoned: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Wait for a turn and hold it within the ``with`` block.
+    def turn(self, abandoned: Callable[[], bool] = lambda: False) -> Iterator[Turn]:
+        """Wait for a turn and hold it within the ``with`` block. Work that waits once more goes on looking at it.
 
         Args:
             abandoned: asked now and then while waiting, and once before the turn begins.
@@ -49,12 +69,13 @@ class WorkQueue:
             Busy: at once if the line is full; later if the turn does not come in time.
             Abandoned: if ``abandoned()`` says so.
         """
-        self._enter(abandoned)
+        turn = Turn(abandoned, time.monotonic() + self._timeout, self._too_late)
+        self._enter(turn)
         started = time.monotonic()
         try:
             if abandoned():
                 raise Abandoned
-            yield
+            yield turn
             self._seconds_per_turn += 0.1 * (time.monotonic() - started - self._seconds_per_turn)
         finally:
             self._leave()
@@ -65,7 +86,17 @@ class WorkQueue:
             if self._busy >= self._in_work and len(self._line) >= self._waiting:
                 raise self._full()
 
-    def _enter(self, abandoned: Callable[[], bool]) -> None:
+    def widen(self, turns: int) -> None:
+        """Have at least so many turns at a time from now on."""
+        with self._lock:
+            while self._in_work < turns:
+                self._in_work += 1
+                if self._line:
+                    self._busy += 1
+                    self._line.popleft().set()
+            self._tell()
+
+    def _enter(self, turn: Turn) -> None:
         with self._lock:
             if self._busy < self._in_work:
                 self._busy += 1
@@ -76,14 +107,12 @@ class WorkQueue:
             my_turn = threading.Event()
             self._line.append(my_turn)
             self._tell()
-        deadline = time.monotonic() + self._timeout
-        while not my_turn.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
-            if abandoned():
+        while not my_turn.wait(min(LOOK_SECONDS, max(0.0, turn.deadline - time.monotonic()))):
+            try:
+                turn.check()
+            except (Abandoned, Busy):
                 self._give_up(my_turn)
-                raise Abandoned
-            if time.monotonic() >= deadline:
-                self._give_up(my_turn)
-                raise self._busy_error("The photo waited too long for its turn; please try again later.")
+                raise
 
     def _give_up(self, my_turn: threading.Event) -> None:
         with self._lock:
@@ -103,6 +132,9 @@ class WorkQueue:
 
     def _tell(self) -> None:
         self._changed(self._busy, len(self._line))
+
+    def _too_late(self) -> Busy:
+        return self._busy_error("The photo waited too long for its turn; please try again later.")
 
     def _full(self) -> Busy:
         return self._busy_error("Too many photos are waiting; please try again later.")

@@ -1,15 +1,13 @@
 """ONNX Runtime sessions on the device that truly works."""
 
+import contextlib
 import ctypes
 import logging
-import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-# Before ONNX Runtime is imported: else it reports its use to its makers, keeps a database in the user's home, and has
-# threads in the server before the workers are forked, at whose end they abort.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime as ort  # noqa: E402
+from colorize_service.inference.onnx_runtime import ort
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +19,30 @@ class DeviceUnavailable(Exception):
     """CUDA was demanded and does not work; the message says why."""
 
 
+class OutOfMemory(Exception):
+    """The device has no room for the work."""
+
+
+# Whatever allocates, ONNX Runtime's arena, CUDA, cuBLAS, cuDNN or the C++ library, it reaches Python as one error
+# with these words in its text.
+_OUT_OF_MEMORY = re.compile(
+    r"failed to allocate memory|bfcarena|out[ _]of[ _]memory|bad_alloc|cudaErrorMemoryAllocation|STATUS_ALLOC_FAILED|"
+    r"unable to allocate", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Within the ``with`` block an error that says that memory is short becomes :class:`OutOfMemory`."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+            raise OutOfMemory(str(error)) from error
+        raise
+
+
 def open_session(path: Path, device: str, threads: int) -> ort.InferenceSession:
-    """Load an ONNX file.
+    """Load an ONNX file; one line of the log says where it runs and why.
 
     Args:
         path: the ONNX file.
@@ -34,8 +54,8 @@ def open_session(path: Path, device: str, threads: int) -> ort.InferenceSession:
         onnxruntime.capi.onnxruntime_pybind11_state.*: if the file is no model that ONNX Runtime runs.
     """
     why_not = "DEVICE=cpu" if device == "cpu" else _why_no_cuda()
-    session = _session(path, [_CUDA, _CPU] if why_not is None else [_CPU], threads)
-    if session.get_providers()[0] == _CUDA:
+    session = new_session(path, threads, None if why_not else {})
+    if device_of(session) == "cuda":
         log.info("The model runs on CUDA.")
         return session
     why_not = why_not or "ONNX Runtime could not start its CUDA provider; it logged the reason above"
@@ -45,7 +65,13 @@ def open_session(path: Path, device: str, threads: int) -> ort.InferenceSession:
     return session
 
 
-def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSession:
+def device_of(session: ort.InferenceSession) -> str:
+    """``cuda`` or ``cpu``: where the session truly runs."""
+    return "cuda" if session.get_providers()[0] == _CUDA else "cpu"
+
+
+def new_session(path: Path, threads: int, cuda: dict[str, object] | None) -> ort.InferenceSession:
+    """Load an ONNX file onto CUDA with these options of its provider, or with None onto the CPU."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -56,6 +82,7 @@ def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSes
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # Pictures differ in shape: an arena keeps the largest of each, and memory patterns a plan for each.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    providers = [_CPU] if cuda is None else [(_CUDA, cuda), _CPU]
     return ort.InferenceSession(str(path), options, providers=providers)
 
 

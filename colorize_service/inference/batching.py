@@ -1,0 +1,104 @@
+"""Photos that wait for the device are worked on together, as soon as it is free."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+
+from colorize_service.inference.queue import LOOK_SECONDS, Abandoned, Busy, Turn
+from colorize_service.inference.session import OutOfMemory
+
+log = logging.getLogger(__name__)
+
+MEMORY_RETRY_AFTER = 30
+
+
+@dataclass(eq=False)
+class _Job:
+    key: Hashable
+    item: object
+    future: Future = field(default_factory=Future)
+
+
+class Batcher:
+    """One thread, the device's, and the line in front of it.
+
+    Whoever comes while the device is free is worked on at once. When it becomes free, the first in the line and those
+    behind that go together with it become one batch of 1, 2, 4, … up to ``most``: few sizes, so that the device
+    prepares for each of them once.
+    """
+
+    def __init__(self, work: Callable[[Hashable, list], Sequence], most: int):
+        """``work`` takes a key and its items and returns a result for each; it is only called in one thread.
+
+        It raises :class:`OutOfMemory` if the device has no room for so many.
+        """
+        self._work, self.most = work, most
+        self._line: deque[_Job] = deque()
+        self._arrival = threading.Condition()
+        threading.Thread(target=self._run, name="device", daemon=True).start()
+
+    def submit(self, key: Hashable, item: object, turn: Turn) -> object:
+        """The item's result. Items of the same key go together.
+
+        Raises:
+            Abandoned, Busy: as the turn says, unless the work has begun.
+            Busy: if the device has no room for this one item.
+        """
+        (future,) = self.add(key, [item])
+        while not wait([future], LOOK_SECONDS).done:
+            try:
+                turn.check()
+            except (Abandoned, Busy):
+                if future.cancel():
+                    raise
+        return future.result()
+
+    def add(self, key: Hashable, items: Sequence) -> list[Future]:
+        """Put items into the line, next to each other."""
+        jobs = [_Job(key, item) for item in items]
+        with self._arrival:
+            self._line.extend(jobs)
+            self._arrival.notify()
+        return [job.future for job in jobs]
+
+    def _run(self) -> None:
+        while True:
+            self._finish(self._next())
+
+    def _next(self) -> list[_Job]:
+        with self._arrival:
+            self._arrival.wait_for(lambda: self._line)
+            key = self._line[0].key
+            together = [job for job in self._line if job.key == key and not job.future.cancelled()][: self.most]
+            batch = together[: 1 << len(together).bit_length() >> 1]
+            self._line = deque(job for job in self._line if job not in batch and not job.future.cancelled())
+        return [job for job in batch if job.future.set_running_or_notify_cancel()]
+
+    def _finish(self, batch: list[_Job]) -> None:
+        if not batch:
+            return
+        try:
+            results = self._work(batch[0].key, [job.item for job in batch])
+        except OutOfMemory as error:
+            self._finish_in_halves(batch, error)
+        except Exception as error:
+            for job in batch:
+                job.future.set_exception(error)
+        else:
+            for job, result in zip(batch, results, strict=True):
+                job.future.set_result(result)
+
+    def _finish_in_halves(self, batch: list[_Job], error: OutOfMemory) -> None:
+        if len(batch) == 1:
+            log.error("The device has no memory for a photo: %s", error)
+            batch[0].future.set_exception(
+                Busy("The device has no memory left for this photo; please try again later.", MEMORY_RETRY_AFTER))
+            return
+        self.most = min(self.most, len(batch) // 2)
+        log.warning("The device has no memory for %d photos at once; from now on it gets %d at most: %s",
+                    len(batch), self.most, error)
+        for half in (batch[: self.most], batch[self.most:]):
+            self._finish(half)

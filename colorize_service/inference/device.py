@@ -1,0 +1,96 @@
+"""Where the tensors of a loop live: buffers that stay where they are, and runs between them.
+
+On both devices a run reads and writes bound buffers. On CUDA everything is put on one stream of our own, in order, and
+the host waits only where it reads a result.
+"""
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+
+from colorize_service.inference.onnx_runtime import ort
+
+
+class Host:
+    """Buffers in main memory."""
+
+    name = "cpu"
+    options: dict[str, object] | None = None  # of ONNX Runtime's CUDA provider; none here
+
+    def empty(self, shape: Sequence[int], dtype: np.dtype) -> ort.OrtValue:
+        """A new buffer; what it holds is undefined."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, self.name, 0)
+
+    def write(self, buffer: ort.OrtValue, values: np.ndarray) -> None:
+        """Fill the buffer, after all that has been put in order before."""
+        buffer.update_inplace(np.ascontiguousarray(values, buffer_dtype(buffer)))
+
+    def read(self, buffer: ort.OrtValue) -> np.ndarray:
+        """A copy of the buffer's values, once all that has been put in order is done."""
+        return buffer.numpy().copy()
+
+    def run(self, session: ort.InferenceSession, binding: ort.IOBinding, graph: int = -1) -> None:
+        """Run the session between the bound buffers. ``graph``: the number, from 1, of this binding's CUDA graph."""
+        session.run_with_iobinding(binding)
+
+
+class Cuda(Host):
+    """Buffers in the memory of the first GPU.
+
+    ONNX Runtime keeps CUDA graphs and library handles for each thread: use it from one thread.
+    """
+
+    name = "cuda"
+
+    def __init__(self) -> None:
+        self._runtime = ctypes.CDLL(f"libcudart.so.{ort.cuda_version.partition('.')[0]}")
+        self._stream = ctypes.c_void_p()
+        non_blocking = 1
+        self._checked(self._runtime.cudaStreamCreateWithFlags(ctypes.byref(self._stream), non_blocking))
+        # The arena takes what is asked for and not the next power of two: gigabytes matter here.
+        self.options = {"user_compute_stream": str(self._stream.value), "arena_extend_strategy": "kSameAsRequested"}
+
+    def write(self, buffer: ort.OrtValue, values: np.ndarray) -> None:
+        values = np.ascontiguousarray(values, buffer_dtype(buffer))
+        # From pageable memory: CUDA has taken the values when the call returns, whenever the copy itself happens.
+        self._copy(buffer.data_ptr(), values.ctypes.data, values.nbytes)
+
+    def read(self, buffer: ort.OrtValue) -> np.ndarray:
+        values = np.empty(buffer.shape(), buffer_dtype(buffer))
+        self._copy(values.ctypes.data, buffer.data_ptr(), values.nbytes)
+        self._checked(self._runtime.cudaStreamSynchronize(self._stream))
+        return values
+
+    def run(self, session: ort.InferenceSession, binding: ort.IOBinding, graph: int = -1) -> None:
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(graph))
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        session.run_with_iobinding(binding, options)
+
+    def _copy(self, target: int, source: int, size: int) -> None:
+        by_address = 4  # cudaMemcpyDefault: the addresses say which of them is the device's
+        self._checked(self._runtime.cudaMemcpyAsync(
+            ctypes.c_void_p(target), ctypes.c_void_p(source), ctypes.c_size_t(size), by_address, self._stream))
+
+    def _checked(self, status: int) -> None:
+        if status:
+            self._runtime.cudaGetErrorString.restype = ctypes.c_char_p
+            raise RuntimeError(f"CUDA: {self._runtime.cudaGetErrorString(status).decode()}")
+
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
+
+
+def dtype_of(name: str) -> type[np.generic]:
+    """NumPy's type for ONNX Runtime's name of it, such as ``tensor(float16)``.
+
+    Raises:
+        KeyError: if it is one that no bundle has.
+    """
+    return _DTYPES[name]
+
+
+def buffer_dtype(buffer: ort.OrtValue) -> type[np.generic]:
+    """NumPy's type of a buffer's values."""
+    return dtype_of(buffer.data_type())

@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from colorize_service.inference import Busy, Options, Setup, load_model
@@ -13,6 +15,7 @@ from colorize_service.inference.bundle import BundleError
 from colorize_service.inference.colorizenet.denoising import Graphs, Job, Sampling
 from colorize_service.inference.colorizenet.model import ColorizeNet
 from colorize_service.inference.colorizenet.schedulers import Diffusion, table
+from colorize_service.inference.colorizenet.text import clean
 from colorize_service.inference.device import Host
 from colorize_service.inference.session import OutOfMemory, new_session
 from tests.linear_bundle import DEFAULTS, DIFFUSION, SIDE, predict, write_bundle
@@ -239,3 +242,14 @@ def test_a_preset_chooses_the_size_and_a_picture_of_any_shape_gets_it(tmp_path, 
 def test_a_bundle_that_cannot_be_run_is_refused_with_what_is_wrong(tmp_path, changes, says):
     with pytest.raises(BundleError, match=says):
         load_model(write_bundle(tmp_path, **changes), Setup("cpu", 1))
+
+
+@pytest.mark.parametrize(("prompt", "cleaned"), [
+    ("  A\tRed   Tram \n", "a red tram"), ("caf&amp;eacute;", "café"), ("doesnâ€™t", "doesn't"), ("ΟΔΟΣ", "οδος"), ("", "")])
+def test_a_prompt_is_cleaned_as_openclip_does(prompt, cleaned):
+    assert clean(prompt) == cleaned
+
+
+@given(st.text())
+def test_no_prompt_whatever_breaks_the_tokenizer(prompt):
+    clean(prompt).encode()

@@ -1,9 +1,11 @@
 """From prompts to what the denoiser's cross-attention reads."""
 
 import functools
+import html
 import logging
 from collections.abc import Callable
 
+import ftfy
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -14,6 +16,15 @@ log = logging.getLogger(__name__)
 
 # Prompts whose context is kept; each takes some 10 MB.
 _KEPT = 16
+
+# Characters of a prompt that are looked at: far more than 77 tokens take, and no work to speak of.
+_LOOKED_AT = 10_000
+
+
+def clean(prompt: str) -> str:
+    """A prompt as open_clip cleans it before its byte pair encoding."""
+    prompt = html.unescape(html.unescape(ftfy.fix_text(prompt))).strip()
+    return " ".join(prompt.split()).lower()
 
 
 class Prompts:
@@ -34,7 +45,7 @@ class Prompts:
 
     def tokens(self, prompt: str) -> np.ndarray:
         """CLIP's token ids of a prompt: int64 (77,)."""
-        encoding = self._tokenizer.encode(prompt)
+        encoding = self._tokenizer.encode(clean(prompt[:_LOOKED_AT]))
         if encoding.overflowing:
             log.warning("A prompt was cut at %d tokens.", len(encoding.ids))
         return np.array(encoding.ids, np.int64)

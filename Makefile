@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test fuzz bench clean
+.PHONY: run test fuzz bench bench-colorizenet clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
@@ -23,6 +23,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
+
+# Measure ColorizeNet against diffusers on the same weights; takes minutes, and needs the exporter's packages.
+bench-colorizenet: $(VENV)/.test
+	$(BIN)/python -m benchmarks.colorizenet
 
 clean:
 	rm -rf $(VENV)

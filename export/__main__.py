@@ -20,10 +20,9 @@ EXIT_CODES = """exit codes:
 """
 
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
-    arguments = _parser().parse_args()
-    _quiet()
+def main(command: list[str] | None = None) -> int:
+    """Run the command line, this process's own by default; returns the exit code."""
+    arguments = _parser().parse_args(command)
     from tqdm import tqdm
 
     with tqdm(bar_format="{desc} [{elapsed}]", disable=None) as progress:
@@ -134,4 +133,5 @@ def _quiet() -> None:
 
 
 if __name__ == "__main__":
+    _quiet()
     sys.exit(main())

@@ -139,8 +139,8 @@ def _checked_sizes(path: Path, shapes: dict[str, tuple[int, ...]]) -> layout.Siz
     if len(missing) == len(parts):
         alone = any("input_hint_block" in key or "controlnet_cond_embedding" in key for key in shapes)
         raise InputError(
-            f"{path} is a ControlNet without its base model: give the checkpoint of the whole ControlLDM, or the folders "
-            "of both with --base FOLDER." if alone else
+            f"{path} is a ControlNet without its base model: give the checkpoint of the whole ControlLDM, or the "
+            "folders of both with --base FOLDER." if alone else
             f"{path} is not a checkpoint of a ControlLDM: no weight's name starts with {layout.CONTROL!r}.")
     if missing:
         raise InputError(f"{path} is not a whole ControlLDM: it has no {' and no '.join(missing)}.")
@@ -155,7 +155,7 @@ def _checked_sizes(path: Path, shapes: dict[str, tuple[int, ...]]) -> layout.Siz
         raise InputError(f"{path} misses {len(absent)} weights: {', '.join(absent[:3])}{more}.")
     for name, shape in expected.items():
         if shapes[name] != shape:
-            raise InputError(f"{path} has {name} with the shape {shapes[name]}; by the other weights it must be {shape}.")
+            raise InputError(f"{path} has {name} with the shape {shapes[name]}; by the others it must be {shape}.")
     return sizes
 
 

@@ -1,6 +1,6 @@
 """Checkpoints of a ControlLDM with random weights, in the real layout, at any width.
 
-``python -m tests.export.checkpoints FILE [--full] [--half]`` writes one; FILE ends with .ckpt or .safetensors.
+``python -m tests.export.checkpoints FILE [--full | --tiny] [--half]`` writes one; FILE ends with .ckpt or .safetensors.
 """
 
 import argparse
@@ -14,7 +14,10 @@ from safetensors.torch import save_file
 
 from export.layout import TEXT, VAE, Sizes, vae_middle, weights
 
+# All blocks of the real model at a fifth of its width; and as few of them as there can be.
 SMALL = Sizes(channels=64, context=128, vae_channels=32, text_layers=4)
+TINY = Sizes(channels=64, multipliers=(1, 2), attention=(True, False), blocks=1, context=64, vae_channels=32,
+             vae_multipliers=(1, 1, 1, 2), vae_blocks=1, text_layers=2, hint_channels=5)
 
 
 def state_dict(sizes: Sizes = SMALL, dtype: torch.dtype = torch.float32, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -94,10 +97,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write a ControlLDM checkpoint with random weights.")
     parser.add_argument("path", type=Path)
     parser.add_argument("--full", action="store_true", help="with the true shapes of ColorizeNet (6.6 GB)")
+    parser.add_argument("--tiny", action="store_true", help="with as few blocks as there can be")
     parser.add_argument("--half", action="store_true", help="with float16 weights")
     arguments = parser.parse_args()
-    write(arguments.path, state_dict(Sizes() if arguments.full else SMALL,
-                                     torch.float16 if arguments.half else torch.float32))
+    sizes = Sizes() if arguments.full else TINY if arguments.tiny else SMALL
+    write(arguments.path, state_dict(sizes, torch.float16 if arguments.half else torch.float32))
 
 
 if __name__ == "__main__":

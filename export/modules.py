@@ -106,12 +106,12 @@ class Denoiser(_Part):
         repeated = torch.arange(context.shape[0], device=latents.device) % latents.shape[0]
         latents, hint_features = latents[repeated], hint_features[repeated]
         control, unet = self.control, self.unet
-        embedding = _embedding(control, timestep)
+        embedding = _embedding(control, timestep, latents)
         hidden, skips = _encode(control, control.conv_in(latents) + hint_features, embedding, context)
         residuals = [convolve(skip) for convolve, skip in zip(control.controlnet_down_blocks, skips, strict=True)]
         middle = control.controlnet_mid_block(hidden)
 
-        embedding = _embedding(unet, timestep)
+        embedding = _embedding(unet, timestep, latents)
         hidden, skips = _encode(unet, unet.conv_in(latents), embedding, context)
         skips = [skip + residual for skip, residual in zip(skips, residuals, strict=True)]
         return _decode(unet, hidden + middle, skips, embedding, context)
@@ -132,9 +132,10 @@ class Decoder(_Part):
         return (self.decoder(self.post_quant_conv(latents)).float() / 2 + 0.5).clamp(0, 1)
 
 
-def _embedding(model: nn.Module, timestep: Tensor) -> Tensor:
-    """One embedding for the whole batch: all its photos are at the same timestep."""
-    return model.time_embedding(model.time_proj(timestep).to(model.conv_in.weight.dtype))
+def _embedding(model: nn.Module, timestep: Tensor, latents: Tensor) -> Tensor:
+    """The timestep's embedding, made once and repeated for each latent, as ONNX Runtime's fusions expect it."""
+    embedding = model.time_embedding(model.time_proj(timestep).to(latents.dtype))
+    return embedding.expand(latents.shape[0], -1)
 
 
 def _encode(model: nn.Module, hidden: Tensor, embedding: Tensor, context: Tensor) -> tuple[Tensor, list[Tensor]]:

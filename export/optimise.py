@@ -1,5 +1,7 @@
 """The two variants of a traced graph: one that every provider runs, and one with ONNX Runtime's fusions for CUDA."""
 
+import contextlib
+import io
 import logging
 from pathlib import Path
 
@@ -61,13 +63,12 @@ def for_cuda(model: ModelProto, kind: str) -> ModelProto:
     logging.getLogger("onnxruntime.transformers").setLevel(logging.ERROR)
     options = FusionOptions(kind)
     options.enable_attention = False
-    # Of the version pinned here, it makes a cycle of these graphs.
-    options.enable_bias_add = False
     # GroupNorm takes its scale and shift in float32, and the optimiser moves them as they are.
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT16 and tuple(tensor.dims[1:]) == (1, 1):
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), tensor.name))
-    return optimize_by_fusion(model, kind, optimization_options=options).model
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar of its own
+        return optimize_by_fusion(model, kind, optimization_options=options).model
 
 
 def save(model: ModelProto, folder: Path, name: str) -> dict[str, str]:

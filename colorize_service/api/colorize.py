@@ -5,8 +5,8 @@ import time
 from flask import Blueprint, current_app, jsonify
 
 from colorize_service import imaging
-from colorize_service.api.forms import abandoned, link, read_number, read_photo_or_upload
-from colorize_service.api.options import read_options
+from colorize_service.api.forms import abandoned, link, read_photo_or_upload
+from colorize_service.api.options import read_options, read_saturation
 from colorize_service.auth import app_check_required
 from colorize_service.inference import Options, Turn
 from colorize_service.logs import note
@@ -22,8 +22,7 @@ def colorize():
     if problem := engine.problem:
         raise problem
     engine.check_queue()  # before a photo is read that would be refused
-    photo, options = read_photo_or_upload(), read_options()
-    saturation = read_number("saturation", default=1, least=0, most=2)
+    photo, options, saturation = read_photo_or_upload(), read_options(), read_saturation()
     came = time.perf_counter()
     with engine.turn(abandoned()) as turn:
         began = time.perf_counter()

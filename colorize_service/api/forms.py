@@ -1,7 +1,5 @@
 """What a client sends and how it is called back: the fields of a form, the photo among them, and links."""
 
-import math
-
 from flask import current_app, request
 from werkzeug.exceptions import BadRequest, NotFound
 
@@ -51,22 +49,6 @@ def read_photo_or_upload() -> Photo:
 def read_text(name: str) -> str:
     """The form field of this name without the space around it; empty where it is missing."""
     return request.form.get(name, "").strip()
-
-
-def read_number(name: str, default: float, least: float, most: float) -> float:
-    """The number in the form field of this name; ``default`` where it is missing or empty.
-
-    Raises:
-        BadRequest: if it is no number from ``least`` to ``most``.
-    """
-    text = read_text(name)
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        raise BadRequest(f"The field {name} is wrong: it takes a number from {least:g} to {most:g}.")
-    return value
 
 
 def _check_host() -> None:

@@ -63,10 +63,10 @@ class HintType(click.ParamType):
               help="Strength of the colours.")
 @click.option("--prompt", help="What the photo shows, for models that take a prompt.")
 @click.option("--negative-prompt", help="What the result should not be like, for models that take a prompt.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N",
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
               help="Another number gives other colours (diffusion models).")
-@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps of the sampler (diffusion models).")
-@click.option("--guidance-scale", type=click.FloatRange(min=0), metavar="N",
+@click.option("--steps", type=click.IntRange(1, 50), metavar="N", help="Steps of the sampler (diffusion models).")
+@click.option("--guidance-scale", type=click.FloatRange(1, 20), metavar="N",
               help="How closely to follow the prompt (diffusion models).")
 @click.option("--bundle", type=click.Path(path_type=Path), envvar="MODEL_BUNDLE", show_envvar=True, metavar="FOLDER",
               help="Folder of the model.  [default: the one that is part of the program]")
@@ -87,7 +87,7 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         jobs = min(jobs or available_cpus(), len(tasks))
-        work = _work(writer, max(1, available_cpus() // jobs), **model)
+        work = _work(writer, jobs, **model)
         with report:
             pool = ThreadPool(jobs)
             for outcome in pool.imap_unordered(work, tasks):
@@ -113,7 +113,7 @@ def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
             raise click.UsageError("The result would go to the terminal; redirect it, or name a file with -o.")
 
 
-def _work(writer: Writer, threads: int, *, bundle: Path | None, device: str, saturation: float, quality: int,
+def _work(writer: Writer, jobs: int, *, bundle: Path | None, device: str, saturation: float, quality: int,
           **options: object) -> Callable[[Task], Outcome]:
     """What does a task. What a model may be told is in ``options``."""
     # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
@@ -124,7 +124,7 @@ def _work(writer: Writer, threads: int, *, bundle: Path | None, device: str, sat
     from colorize_service.inference.session import DeviceUnavailable
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
-        colorizer = Colorizer(bundle, device, threads, given, saturation, quality)
+        colorizer = Colorizer(bundle, device, jobs, given, saturation, quality)
     except BundleError as error:
         raise click.BadParameter(str(error), param_hint="--bundle") from None
     except DeviceUnavailable as error:

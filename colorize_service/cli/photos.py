@@ -8,14 +8,13 @@ from colorize_service import EMBEDDED_BUNDLE, imaging
 from colorize_service.cli.files import ResultExists, Stopped, Writer
 from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
-from colorize_service.inference import Hint, load_model
+from colorize_service.cpus import available_cpus
+from colorize_service.inference import KINDS, Hint, Options, Setup, load_model
+from colorize_service.inference.bundle import Bundle
 
 # Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30
 MAX_PIXELS = 250_000_000
-
-# What the models there are take beside the photo.
-FIELDS = ("hints",)
 
 
 class OptionNotTaken(Exception):
@@ -25,14 +24,14 @@ class OptionNotTaken(Exception):
 class Colorizer:
     """Colorizes photos one by one, in any thread, as the service does."""
 
-    def __init__(self, bundle: Path | None, device: str, threads: int, options: dict[str, object],
+    def __init__(self, bundle: Path | None, device: str, jobs: int, options: dict[str, object],
                  saturation: float, quality: int):
         """Load the model.
 
         Args:
             bundle: folder of the model bundle; None: the embedded model.
             device: ``auto``, ``cpu`` or ``cuda``.
-            threads: ONNX Runtime's, for one photo.
+            jobs: photos in work at a time.
             options: what to tell the model, by the names of the service's form fields. Hints are (x, y, rgb).
             saturation: 0…2, what the chroma is multiplied with.
             quality: of the JPEG, 1…100.
@@ -41,11 +40,15 @@ class Colorizer:
             BundleError, DeviceUnavailable: as :func:`load_model`.
             OptionNotTaken: if the model does not know one of the options.
         """
-        self._model, manifest = load_model(bundle or EMBEDDED_BUNDLE, device, threads)
-        for name in options.keys() - set(FIELDS):
+        folder = bundle or EMBEDDED_BUNDLE
+        kind = KINDS.get(Bundle(folder).manifest.kind)
+        threads = max(1, available_cpus() // jobs) if kind and kind.side_by_side else available_cpus()
+        self._model, manifest = load_model(folder, Setup(device=device, threads=threads))
+        for name in options.keys() - set(self._model.fields):
             raise OptionNotTaken(
                 f"The model {manifest.name} takes no {name.replace('_', ' ')}; --bundle names another.")
-        self._hints = [Hint(*hint) for hint in options.get("hints", ())]
+        hints = tuple(Hint(*hint) for hint in options.pop("hints", ()))
+        self._options = Options(**options, hints=hints or None)
         self._saturation, self._quality = saturation, quality
 
     def __call__(self, data: bytes) -> bytes:
@@ -56,7 +59,7 @@ class Colorizer:
         """
         luma = imaging.open_photo(data, max_pixels=MAX_PIXELS).luma()
         small = imaging.shrink(luma, self._model.processing_size(*luma.size))
-        chroma = imaging.saturate(self._model.chroma(small, self._hints), self._saturation)
+        chroma = imaging.saturate(self._model.chroma(small, self._options), self._saturation)
         return imaging.add_chroma(luma, chroma, self._quality)
 
 

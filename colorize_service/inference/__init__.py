@@ -18,7 +18,8 @@ from colorize_service.inference.options import Options, Setup
 from colorize_service.inference.queue import Abandoned, Busy, Turn, WorkQueue
 from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
 
-__all__ = ["Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "Options", "Setup", "Turn", "UnknownField", "WorkQueue"]
+__all__ = ["KINDS", "Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "Options", "Setup", "Turn", "UnknownField",
+           "WorkQueue", "load_model"]
 
 log = logging.getLogger(__name__)
 

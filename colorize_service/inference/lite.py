@@ -29,6 +29,7 @@ class Lite:
     title: ClassVar = "ColorizeNet-Lite"
     fields: ClassVar = ("hints",)
     turns: ClassVar = 1
+    side_by_side: ClassVar = True  # runs may overlap
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._processing = bundle.section("processing", Processing)

@@ -1,6 +1,7 @@
 """``GET /openapi.json``: the OpenAPI 3.1 document of this service, as it is set up."""
 
 import json
+from collections.abc import Collection
 
 from flask import Blueprint, Response, current_app, request
 
@@ -8,6 +9,7 @@ from colorize_service import __version__
 from colorize_service.api.files import conditional
 from colorize_service.api.openapi.operations import operation, operations
 from colorize_service.api.openapi.parts import answer, asks, components, errors
+from colorize_service.inference import KINDS
 from colorize_service.settings import Settings
 
 ABOUT = """\
@@ -18,6 +20,8 @@ method that a path does not take is `405` with `Allow`. `HEAD` works wherever `G
 the API, unless the operator limits it.
 """
 
+EVERY_FIELD = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.fields))
+
 blueprint = Blueprint("openapi", __name__)
 
 
@@ -25,13 +29,15 @@ blueprint = Blueprint("openapi", __name__)
 def openapi() -> Response:
     """The document; its server is the base of the links in answers, or where the client found it."""
     base = current_app.settings.public_base_url or request.script_root or "/"
-    text = json.dumps(document(current_app.settings, base), ensure_ascii=False, separators=(",", ":"))
+    engine = current_app.engine
+    fields = EVERY_FIELD if engine.problem else engine.describe()["fields"]
+    text = json.dumps(document(current_app.settings, base, fields), ensure_ascii=False, separators=(",", ":"))
     return conditional(Response(text, mimetype="application/json"))
 
 
-def document(settings: Settings, base: str = "/") -> dict:
-    """The whole document."""
-    paths = operations(settings)
+def document(settings: Settings, base: str = "/", fields: Collection[str] = EVERY_FIELD) -> dict:
+    """The whole document, with those ``fields`` of ``POST /colorize`` that depend on the model."""
+    paths = operations(settings, fields)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos.",

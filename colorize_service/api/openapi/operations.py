@@ -1,8 +1,11 @@
 """The operations that the service has, path by path. A new one is an entry here, and a model in ``parts.py`` for its
 answer; HEAD and OPTIONS are added to each path by ``document()``."""
 
+from collections.abc import Collection
+
 from colorize_service.api.hints import MOST
 from colorize_service.api.openapi.parts import FILENAME, ID, answer, asks, errors, in_path, json_of, ref
+from colorize_service.api.options import NUMBERS
 from colorize_service.settings import Settings
 
 CONDITIONS = ("If-None-Match", "If-Match")
@@ -16,10 +19,12 @@ PAGE_TYPES = (*DOCS_TYPES, "image/jpeg", "image/svg+xml", "text/plain")
 DOCS_FILES = ("page.css", "start.js", "swagger-ui.css", "swagger-ui-bundle.js")
 
 
-def operations(settings: Settings) -> dict[str, dict[str, dict]]:
-    """The OpenAPI path items, but for HEAD and OPTIONS."""
+def operations(settings: Settings, fields: Collection[str]) -> dict[str, dict[str, dict]]:
+    """The OpenAPI path items, but for HEAD and OPTIONS. ``fields``: those of ``POST /colorize`` that a model may take
+    or not, as far as they are to be there."""
     paths = {
-        "/colorize": {"post": _colorize(settings)},
+        "/colorize": {"post": _colorize(settings, fields)},
+        "/model": {"get": _model()},
         "/upload": {"post": _upload(settings)},
         "/results/{filename}": {"get": _picture(
             "result", "A result", "Public, so that it can be shown in an `<img>` on any site.")},
@@ -77,20 +82,36 @@ def _links(**targets: tuple[str, dict]) -> dict:
     return {name: {"operationId": target, "parameters": parameters} for name, (target, parameters) in targets.items()}
 
 
-def _colorize(settings: Settings) -> dict:
-    an_id = {"type": "string", "pattern": ID["pattern"]}
+def _number(name: str, description: str, **schema: object) -> dict:
+    kind, least, most = NUMBERS[name]
+    return {"type": "integer" if kind is int else "number", "minimum": least, "maximum": most, **schema,
+            "description": description}
+
+
+def _model_fields() -> dict[str, dict]:
+    """The fields of ``POST /colorize`` that a model may take or not."""
     points = {"type": "array", "maxItems": MOST, "items": ref("schemas", "HintField")}
-    fields = {
-        "image_id": {"anyOf": [{"const": ""}, an_id],
-                     "description": "Of an earlier upload, in the place of `file`. Space around it does not count."},
+    return {
         "hints": {
             "type": "string", "default": "",
             "anyOf": [{"const": ""}, {"contentMediaType": "application/json", "contentSchema": points}],
             "description": f"A JSON list of at most {MOST} points with their colours, such as "
                            '`[{"x": 0.2, "y": 0.6, "color": "#208030"}]`. Of two on one spot the later counts.'},
-        "saturation": {"type": "number", "minimum": 0, "maximum": 2, "default": 1,
-                       "description": "Makes all colours weaker or stronger; 0 is gray."},
+        "prompt": {"type": "string", "description": "What the photo shows; cut after 77 tokens of CLIP."},
+        "negative_prompt": {"type": "string", "description": "What the result is not to be like; cut as the prompt is."},
+        "seed": _number("seed", "Another number gives other colours."),
+        "steps": _number("steps", "Of the sampler."),
+        "guidance_scale": _number("guidance_scale", "How closely the prompt is followed."),
     }
+
+
+def _colorize(settings: Settings, taken: Collection[str]) -> dict:
+    an_id = {"type": "string", "pattern": ID["pattern"]}
+    fields = {
+        "image_id": {"anyOf": [{"const": ""}, an_id],
+                     "description": "Of an earlier upload, in the place of `file`. Space around it does not count."},
+        "saturation": _number("saturation", "Makes all colours weaker or stronger; 0 is gray.", default=1),
+    } | {name: schema for name, schema in _model_fields().items() if name in taken}
     body = _form(settings, properties={"file": _photo(settings)} | fields, oneOf=[
         {"required": ["file"], "properties": {"image_id": {"const": ""}}},
         {"required": ["image_id"], "properties": {"image_id": an_id, "file": False}}])
@@ -143,6 +164,13 @@ def _health() -> dict:
         "health", "Service", "Is the service ready?", "`503` from when the port is open until the model is loaded.",
         {"200": answer("The model is loaded.", json_of("Healthy"), "Cache-Control")} | errors()
         | {"503": ref("responses", "Unhealthy")}, parameters=asks())
+
+
+def _model() -> dict:
+    return operation(
+        "model", "Service", "Which model is loaded?",
+        "What it is, where it runs, and which fields `POST /colorize` takes beside the photo, with their defaults.",
+        {"200": answer("The model.", json_of("Model"), "Cache-Control")} | errors(), parameters=asks())
 
 
 def _metrics() -> dict:

@@ -10,6 +10,7 @@ ID = {"type": "string", "pattern": f"^{UUID4}$", "description": "A random UUID (
       "examples": ["3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11"]}
 FILENAME = {"type": "string", "pattern": rf"^{UUID4}\.jpg$", "examples": ["3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11.jpg"]}
 TRUE, FALSE = {"type": "boolean", "const": True}, {"type": "boolean", "const": False}
+TEXT, PIXELS = {"type": "string"}, {"type": "integer", "minimum": 1}
 SENTENCE = {"type": "string", "minLength": 1, "description": "A sentence for a person."}
 STATUS_HEALTHY, STATUS_UNHEALTHY = ({"type": "string", "const": word} for word in ("healthy", "unhealthy"))
 
@@ -36,6 +37,10 @@ def _schemas() -> dict:
         "Error": record(detail=SENTENCE),
         "Healthy": record(status=STATUS_HEALTHY, model_loaded=TRUE),
         "Unhealthy": record(status=STATUS_UNHEALTHY, model_loaded=FALSE, detail=SENTENCE),
+        "Model": record(
+            name=TEXT, version=TEXT, kind=TEXT, device={"enum": ["cpu", "cuda"]}, precision={"type": ["string", "null"]},
+            processing_size=record(width=PIXELS, height=PIXELS),
+            fields={"type": "object", "description": "The optional fields that it takes, with their defaults."}),
         "PageSettings": record(max_upload_bytes={"type": "integer"}, app_check={"type": ["object", "null"]}),
         "Uploaded": record(success=TRUE, image_id=ID, image_url=link_to("/uploads/ID.jpg"), filename=FILENAME),
         "Colorized": record(success=TRUE, result_id=ID, download_url=link_to("/results/ID.jpg"),
@@ -63,6 +68,8 @@ HEADERS = {
     "Cache-Control": _header("Who may keep the answer, and for how long."),
     "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
     "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
+    "Cross-Origin-Opener-Policy": _header("The page has its window for itself.", const="same-origin"),
+    "Referrer-Policy": _header("What the page tells others of its address."),
     "Content-Security-Policy": _header("What the page may load and call."),
     "Access-Control-Allow-Methods": _header("The methods that a page of another origin may use.", required=False),
     "Access-Control-Allow-Headers": _header("The headers that a page of another origin may send.", required=False),

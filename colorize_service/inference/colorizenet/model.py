@@ -59,6 +59,7 @@ class ColorizeNet:
 
     title: ClassVar = "ColorizeNet"
     fields: ClassVar = ("prompt", "negative_prompt", "seed", "steps", "guidance_scale")
+    side_by_side: ClassVar = False
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._preset = PRESETS[setup.preset]

@@ -112,20 +112,20 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
     except pickle.UnpicklingError as error:
         raise InputError(_unpickling_failed(path, str(error))) from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a checkpoint: {str(error).splitlines()[0]}.") from None
-    if isinstance(state, Mapping):
-        state = state.get("state_dict", state)
-    weights = {name: weight for name, weight in state.items() if isinstance(weight, Tensor)} \
-        if isinstance(state, Mapping) else {}
+    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError):
+        raise InputError(f"{path} is not a checkpoint, or only a part of one.") from None
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping):
+        raise InputError(f"{path} is not a checkpoint: it is no table of weights.")
+    weights = {name: weight for name, weight in state.items() if isinstance(weight, Tensor)}
     if not weights:
         raise InputError(f"{path} is not a checkpoint: there are no weights in it.")
     return weights
 
 
 def _unpickling_failed(path: Path, reason: str) -> str:
-    if "weights_only" not in reason and "GLOBAL" not in reason:
-        return f"{path} is not a checkpoint: {reason.splitlines()[0]}."
+    if "GLOBAL" not in reason and "Unsupported class" not in reason:
+        return f"{path} is not a checkpoint, or only a part of one."
     return (f"{path} is a pickle that holds more than data, and running its code is refused; where you trust it, "
             "convert it with: python -c \"import sys, torch, safetensors.torch as s; "
             "d = torch.load(sys.argv[1], map_location='cpu', weights_only=False)['state_dict']; "

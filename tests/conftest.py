@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 
 import hypothesis
@@ -17,7 +18,7 @@ from tests import documented
 from tests.browser import Visitor, chromium
 from tests.gateway import Nginx
 from tests.key_server import PROJECT, KeyServer
-from tests.server import ADDRESSES, Service
+from tests.server import ADDRESSES, ROOT, Service
 
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -127,6 +128,24 @@ def visit(browser):
     for visitor in visitors:
         visitor.context.close()
     assert [visitor.messages for visitor in visitors] == [[]] * len(visitors)
+
+
+@pytest.fixture(scope="session")
+def colorizenet_checkpoint(tmp_path_factory):
+    """A small ControlLDM checkpoint: random weights, all of the model's blocks."""
+    from tests.export.checkpoints import SMALL, state_dict, write  # torch, for those who need it
+
+    return write(tmp_path_factory.mktemp("colorizenet") / "small.safetensors", state_dict(SMALL))
+
+
+@pytest.fixture(scope="session")
+def colorizenet_bundle(colorizenet_checkpoint):
+    """The bundle that ``python -m export`` makes of it."""
+    folder = colorizenet_checkpoint.with_name("bundle")
+    options = ["--size", "64", "--precision", "fp32", "--variant", "plain"]
+    subprocess.run([sys.executable, "-m", "export", colorizenet_checkpoint, "--out", folder, *options], cwd=ROOT,
+                   check=True, timeout=600)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """From a checkpoint over the export to a picture: as diffusers and open_clip have it, and over HTTP."""
 
 import io
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,9 +15,9 @@ from colorize_service.inference.colorizenet.text import Prompts
 from colorize_service.inference.session import new_session
 from export.checkpoint import Checkpoint, read_state
 from tests import open_clip_text
-from tests.export.checkpoints import TEXT, state_dict, write
+from tests.export.checkpoints import TEXT
 from tests.reference import Reference
-from tests.server import ROOT, Service, wait_until
+from tests.server import Service, wait_until
 
 PROMPTS = [
     "Colorize this image", "", "low quality, grainy, blurry, noisy image", "A photo of a red tram in summer, 1961.",
@@ -36,20 +34,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def colorizenet_checkpoint(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("checkpoint") / "small.safetensors", state_dict())
-
-
-@pytest.fixture(scope="module")
-def colorizenet_bundle(colorizenet_checkpoint):
-    folder = colorizenet_checkpoint.with_name("bundle")
-    options = ["--size", "64", "--precision", "fp32", "--variant", "plain"]
-    subprocess.run([sys.executable, "-m", "export", colorizenet_checkpoint, "--out", folder, *options], cwd=ROOT,
-                   check=True, timeout=600)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,8 @@ def test_the_variant_for_cuda_has_its_fusions(fused_bundle):
 
 def test_float16_halves_the_bundle_and_computes_in_float32_where_every_provider_can(fused_bundle):
     model = onnx.load(fused_bundle / "denoiser.onnx")
-    assert {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1} == {onnx.TensorProto.FLOAT16}
+    weights = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
+    assert weights == {onnx.TensorProto.FLOAT16}
     session = onnxruntime.InferenceSession(fused_bundle / "denoiser.onnx")
     assert {value.name: value.type for value in session.get_inputs()} == {
         "state": "tensor(float)", "step": "tensor(float)", "hint_features": "tensor(float16)",

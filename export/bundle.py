@@ -86,7 +86,7 @@ def _put(partial: Path, target: Path) -> None:
 
 
 def write_manifest(folder: Path, manifest: dict[str, object], files: dict[str, str]) -> None:
-    """Write ``manifest.json`` with the size and sha256 of each file.
+    """Write ``manifest.json`` with the size and sha256 of each file; whoever may read it may read them all.
 
     Args:
         folder: the bundle.
@@ -96,7 +96,10 @@ def write_manifest(folder: Path, manifest: dict[str, object], files: dict[str, s
     listed = {name: {"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
               for name, path in files.items()}
     text = json.dumps(manifest | {"files": listed}, indent=2, ensure_ascii=False)
-    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    path = folder / "manifest.json"
+    path.write_text(text + "\n", encoding="utf-8")
+    for name in files.values():
+        (folder / name).chmod(path.stat().st_mode)  # onnx keeps the weights beside a graph for their owner
 
 
 def sha256(path: Path) -> str:

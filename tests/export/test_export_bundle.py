@@ -16,6 +16,7 @@ import pytest
 from diffusers import DDIMScheduler
 
 from export.__main__ import main
+from export.bundle import write_manifest
 from export.checkpoint import Checkpoint
 from tests.export.checkpoints import SMALL
 
@@ -119,3 +120,11 @@ def test_a_killed_run_leaves_no_bundle_and_the_next_removes_what_it_left(tiny_ch
     assert left.exists() and not (tmp_path / "bundle").exists()
     assert main(command[3:]) == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "bundle"]
+
+
+def test_whoever_may_read_the_manifest_may_read_the_weights(tmp_path):
+    weights = tmp_path / "denoiser.data"
+    weights.write_bytes(b"weights")
+    weights.chmod(0o600)
+    write_manifest(tmp_path, {}, {"denoiser.data": weights.name})
+    assert weights.stat().st_mode == (tmp_path / "manifest.json").stat().st_mode

@@ -35,13 +35,13 @@ def filter_case(context, case) -> bool:
 
 @schemathesis.hook
 def map_case(context, case):
-    """Any text is hints to Schemathesis: make real ones of it."""
-    if not isinstance(case.body, dict):
+    """Any text is hints to Schemathesis: make real ones of it, where the case is to be a valid one."""
+    if not isinstance(case.body, dict) or not case.meta.generation.mode.is_positive:
         return case
     hints = case.body.get("hints")
     if isinstance(hints, str):
         case.body["hints"] = HINTS[crc32(hints.encode(errors="replace")) % len(HINTS)]
     # It also puts a file where the schema has `"file": false`.
-    if case.meta.generation.mode.is_positive and case.body.get("image_id"):
+    if case.body.get("image_id"):
         case.body.pop("file", None)
     return case

@@ -8,12 +8,10 @@ from training.colour import rgb_to_lab
 from training.degrade import degrade
 from training.hints import choose_patches, paint_hints, random_count, recolour
 
-# A batch holds about this many pixels whatever the size of its crops, so that every step costs the same.
-PIXELS = 32 * 128 * 128
 SIDES = (128, 160, 192)
 
 # Share of the hinted pictures in which a surface gets a colour that nobody would guess.
-RECOLOURED = 0.35
+RECOLOURED = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,12 @@ def make_example(rgb, rng):
     return seen[None], paint_hints(ab, patches), quarter(ab)
 
 
-def make_batch(sampler, rng):
-    """Draw the next batch of ``sampler``: sides from SIDES, independent, so that shapes vary too."""
+def make_batch(sampler, rng, pixels=32 * 128 * 128):
+    """Draw the next batch of ``sampler``: sides from SIDES, independent, so that shapes vary too.
+
+    A batch holds about ``pixels`` whatever the size of its crops, so that every step costs the same.
+    """
     height, width = (int(side) for side in rng.choice(SIDES, 2))
-    count = max(1, PIXELS // (height * width))
+    count = max(1, pixels // (height * width))
     examples = [make_example(sampler.crop(height, width), rng) for _ in range(count)]
     return Batch(*(np.stack(parts) for parts in zip(*examples)))

@@ -23,8 +23,9 @@ def choose(photos, count, seed):
 
 def triple(photo, model):
     """Gray, colorized and original version of a photo, three sRGB uint8 (H, W, 3)."""
-    luma = luma_of(photo.rgb)
-    return np.repeat(luma[..., None], 3, axis=2), model.colorize(luma), photo.rgb
+    rgb = photo.rgb
+    luma = luma_of(rgb)
+    return np.repeat(luma[..., None], 3, axis=2), model.colorize(luma), rgb
 
 
 def draw(triples, columns):

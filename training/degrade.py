@@ -97,7 +97,7 @@ def border(luminance, rng):
 _STEPS = ((blur, 0.45), (fade, 0.5), (vignette, 0.3), (grain, 0.55), (scratch, 0.15), (jpeg, 0.35))
 
 
-def degrade(luminance, rng, old_share=0.5):
+def degrade(luminance, rng, old_share=0.4):
     """Degrade one luminance plane at random.
 
     A share of ``old_share`` of the pictures ages in several ways, the others get a change of tone and a little noise.

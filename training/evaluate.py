@@ -60,13 +60,14 @@ def measure(photos, models, hint_points):
     """
     rows = {}
     for photo in photos:
-        original = resize(photo.rgb, SIDE, SIDE)
-        luma, full_luma = luma_of(original), luma_of(photo.rgb)
+        rgb = photo.rgb
+        original = resize(rgb, SIDE, SIDE)
+        luma, full_luma = luma_of(original), luma_of(rgb)
         results = {"gray": np.repeat(luma[..., None], 3, axis=2)}
         for label, model in models.items():
             points = {label: ()}
             if model.takes_hints and hint_points:
-                points[f"{label}, {hint_points} hints"] = random_points(photo.rgb, photo.name, hint_points)
+                points[f"{label}, {hint_points} hints"] = random_points(rgb, photo.name, hint_points)
             for row, hints in points.items():
                 ab = [resize(plane, SIDE, SIDE) for plane in model.chroma(full_luma, hints)]
                 results[row] = with_chroma(luma, np.stack(ab))

@@ -6,6 +6,9 @@ float32 (3, H, W): a*, b* and a mask that is 1 where a hint lies, all zero elsew
 
 import numpy as np
 
+# Share of the training pictures that get hints.
+HINTED = 0.4
+
 
 def choose_patches(height, width, rng, count, largest=9):
     """Choose ``count`` square patches of 1 to ``largest`` pixels: list of (rows, columns), slices.
@@ -35,8 +38,8 @@ def paint_hints(ab, patches):
 
 
 def random_count(rng):
-    """How many hints a training picture gets: none half of the time, else 1 to 30, few more often than many."""
-    if rng.random() < 0.5:
+    """How many hints a training picture gets: mostly none, else 1 to 30, few more often than many."""
+    if rng.random() >= HINTED:
         return 0
     return int(np.exp(rng.uniform(0.0, np.log(31.0))))
 
@@ -58,16 +61,13 @@ def connected(same, seed, rounds=160):
     return reached
 
 
-def recolour(luminance, ab, patch, rng, spread=9.0):
-    """Give the surface under one patch another colour, to teach the model to obey hints that it would not have guessed.
+def surface(luminance, ab, patch, spread=9.0):
+    """How much each pixel belongs to the surface under one patch: float32 (H, W), 0..1.
 
     luminance: float32 (H, W). ab: float32 (2, H, W); H and W multiples of 4. The surface is what has about the same
-    Lab colour as the patch (Gaussian of ``spread``, lightness counted half) and is connected with it. All of it moves
-    by the same chroma. Returns the new ab, float32 (2, H, W).
+    Lab colour as the patch (Gaussian of ``spread``, lightness counted half) and is connected with it.
     """
     here, tone = ab[(slice(None), *patch)].mean(axis=(1, 2)), luminance[patch].mean()
-    angle, chroma = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(8.0, 60.0)
-    move = np.array([chroma * np.cos(angle), chroma * np.sin(angle)], np.float32) - here
     distance = (ab[0] - here[0]) ** 2 + (ab[1] - here[1]) ** 2 + (0.5 * (luminance - tone)) ** 2
     same = np.exp(-distance / np.float32(2.0 * spread**2))
     # Cells of 4x4 are fine enough to tell surfaces apart, and sixteen times as quick.
@@ -77,4 +77,16 @@ def recolour(luminance, ab, patch, rng, spread=9.0):
     rows, columns = patch
     seed[rows.start // 4 : (rows.stop + 3) // 4, columns.start // 4 : (columns.stop + 3) // 4] = 1.0
     reached = np.repeat(np.repeat(connected(cells, seed), 4, axis=0), 4, axis=1)
-    return ab + move[:, None, None] * np.minimum(same, reached)
+    return np.minimum(same, reached)
+
+
+def recolour(luminance, ab, patch, rng):
+    """Give the surface under one patch another colour, to teach the model to obey hints that it would not have guessed.
+
+    luminance: float32 (H, W). ab: float32 (2, H, W); H and W multiples of 4. All of the surface moves by the same
+    chroma. Returns the new ab, float32 (2, H, W).
+    """
+    angle, chroma = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(8.0, 60.0)
+    move = np.array([chroma * np.cos(angle), chroma * np.sin(angle)], np.float32)
+    move -= ab[(slice(None), *patch)].mean(axis=(1, 2))
+    return ab + move[:, None, None] * surface(luminance, ab, patch)

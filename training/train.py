@@ -109,6 +109,7 @@ def arguments(argv=None):
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
     parser.add_argument("--exclude", action="append", default=[], metavar="SOURCE", help="leave a source out")
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=32, help="crops of 128x128 in a step, or as many pixels")
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--decay", type=float, default=0.35, help="share of the steps in which the rate falls to 0")
     parser.add_argument("--encoder-rate", type=float, default=2.5e-4)
@@ -177,7 +178,7 @@ def main(argv=None):
         factor = rate_factor(step, args.steps, args.warmup, args.decay)
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
-        batch = make_batch(sampler, rng)
+        batch = make_batch(sampler, rng, args.batch * 128 * 128)
         luminance, hints, ab = (
             torch.from_numpy(plane).to(args.device) for plane in (batch.luminance, batch.hints, batch.ab)
         )

@@ -1,7 +1,10 @@
 """What the model is trained on: crops, degraded luminance, hints."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from training.batches import make_batch, make_example
 from training.degrade import border, degrade
@@ -12,6 +15,12 @@ from training.photos import CropSampler, Photo
 @pytest.fixture
 def rng():
     return np.random.default_rng(3)
+
+
+def png(rgb):
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -62,21 +71,21 @@ def test_example_pairs_luminance_with_a_quarter_of_chroma(photo, rng):
     assert luminance.dtype == hints.dtype == ab.dtype == np.float32
 
 
-def test_half_of_the_examples_have_no_hints(photo, rng):
+def test_most_examples_have_no_hints(photo, rng):
     without = sum(not make_example(photo[:32, :32], rng)[1].any() for _ in range(300))
-    assert 110 < without < 190
+    assert 150 < without < 220
 
 
 def test_rare_sources_are_seen(photo, rng):
-    photos = [Photo(f"many-{i}.jpg", "many", np.zeros_like(photo)) for i in range(99)]
-    sampler = CropSampler([*photos, Photo("few-0.jpg", "few", np.full_like(photo, 255))], seed=0)
+    photos = [Photo(f"many-{i}.jpg", "many", png(np.zeros_like(photo))) for i in range(99)]
+    sampler = CropSampler([*photos, Photo("few-0.jpg", "few", png(np.full_like(photo, 255)))], seed=0)
     bright = sum(sampler.crop(32, 32).max() > 0 for _ in range(500))
     # By count it would be 1 %; by the square root of the count it is 9 %.
     assert 20 < bright < 80
 
 
 def test_batch_shapes_are_multiples_of_32(photo, rng):
-    batch = make_batch(CropSampler([Photo("a-0.jpg", "a", photo)], seed=0), rng)
+    batch = make_batch(CropSampler([Photo("a-0.jpg", "a", png(photo))], seed=0), rng)
     n, _, height, width = batch.luminance.shape
     assert height % 32 == width % 32 == 0
     assert batch.hints.shape == (n, 3, height, width)

@@ -1,7 +1,7 @@
 """Weigh vividness against error: ``python -m training.calibrate --checkpoint FILE… --photos DIR``.
 
-For temperatures of the annealed mean, and shares of the rare bins' weight that are taken back, it finds the vividness
-that gives results the wanted colourfulness, and prints the figures of ``training.evaluate`` there: settings of equal
+For temperatures of the annealed mean, shares of the rare bins' weight that are taken back, and shares of a picture's
+mean chroma (its cast) that are taken away, it finds the vividness that gives results the wanted colourfulness, and prints the figures of ``training.evaluate`` there: settings of equal
 colourfulness can be compared, and go into ``training.export``. The network runs once for each photo and size.
 """
 
@@ -32,6 +32,11 @@ def small_chroma(model, logits, temperature, shift):
     """Decode all photos' logits with ``shift``, float32 (Q,), added: list of float32 (2, h, w)."""
     model.temperature.fill_(temperature)
     return [model.decode(scores[None].float() + shift[None, :, None, None])[0].numpy() for scores in logits]
+
+
+def without_cast(chroma, share):
+    """Take away that share of each picture's mean: list of float32 (2, h, w)."""
+    return [ab - np.float32(share) * ab.mean(axis=(1, 2), keepdims=True) for ab in chroma]
 
 
 def measure(chroma, originals, vividness):
@@ -65,6 +70,7 @@ def main(argv=None):
     parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.2, 0.3, 0.38, 0.5])
     parser.add_argument("--rebalance", type=float, nargs="+", default=[-0.5, 0.0, 0.5])
+    parser.add_argument("--cast", type=float, nargs="+", default=[0.0], help="shares of the mean chroma to take away")
     parser.add_argument("--shorter-side", type=int, nargs="+", default=[192], help="processing sizes in pixels")
     parser.add_argument("--colourfulness", type=float, default=30.5, help="of the results, mean over the photos")
     parser.add_argument("--stride", type=int, default=3, help="take every n-th photo only")
@@ -77,16 +83,18 @@ def main(argv=None):
     rarity = torch.from_numpy(np.log(bin_rarity(soup["prior"].numpy()))).float()
     photos = list(read_photos([args.photos / "val.tar"]))[args.offset :: args.stride]
     originals = [resize(photo.rgb, SIDE, SIDE) for photo in photos]
-    print("| side | temperature | rebalance | vividness | PSNR dB | chroma error | chroma kept | colourfulness |")
-    print("|" + "---|" * 8)
+    print("| side | temperature | rebalance | cast | vividness | PSNR dB | chroma error | chroma kept | colourfulness |")
+    print("|" + "---|" * 9)
     for side in args.shorter_side:
         logits = [logits_of(model, photo, side) for photo in photos]
         for rebalance in args.rebalance:
             for temperature in args.temperatures:
                 chroma = small_chroma(model, logits, temperature, -rebalance * rarity)
-                vividness, means = at_colourfulness(chroma, originals, args.colourfulness)
-                settings = f"{side} | {temperature} | {rebalance} | {vividness:.2f}"
-                print("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} |".format(settings, *means), flush=True)
+                for cast in args.cast:
+                    settled = at_colourfulness(without_cast(chroma, cast), originals, args.colourfulness)
+                    vividness, (psnr, error, kept, colour) = settled
+                    settings = f"{side} | {temperature} | {rebalance} | {cast} | {vividness:.2f}"
+                    print(f"| {settings} | {psnr:.2f} | {error:.2f} | {kept:.2f} | {colour:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -43,12 +43,12 @@ class Graph(nn.Module):
         return self.model.colorize(luminance, hints)
 
 
-def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0):
+def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
     """The model of ``checkpoints.soup``, ready to run.
 
-    temperature: of the annealed mean, instead of the trained one. vividness: factor on chroma. rebalance: how much of
-    the training weights of rare bins is taken back, 0 none and 1 all; they act on the chances like a factor, so the
-    head's bias can undo them.
+    temperature: of the annealed mean, instead of the trained one. vividness: factor on chroma. cast: share of the
+    picture's mean chroma to take away. rebalance: how much of the training weights of rare bins is taken back, 0 none
+    and 1 all; they act on the chances like a factor, so the head's bias can undo them.
     """
     model = ColorizeNetLite()
     model.load_state_dict(soup["average"])
@@ -56,6 +56,7 @@ def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0):
         if temperature:
             model.temperature.fill_(temperature)
         model.vividness.fill_(vividness)
+        model.cast.fill_(cast)
         rarity = bin_rarity(soup["prior"].numpy())
         model.head.bias -= rebalance * torch.from_numpy(np.log(rarity)).float()
     return model.eval().requires_grad_(False)
@@ -142,10 +143,12 @@ def main(argv=None):
     parser.add_argument("--temperature", type=float, help="of the annealed mean, instead of the trained one")
     parser.add_argument("--rebalance", type=float, default=0.0, help="share of the rare bins' weight to take back")
     parser.add_argument("--vividness", type=float, default=1.0, help="factor on chroma that no hint decided")
+    parser.add_argument("--cast", type=float, default=0.0, help="share of the picture's mean chroma to take away")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / NAME
-    model = load_model(checkpoints.soup(args.checkpoint), args.temperature, args.rebalance, args.vividness)
+    soup = checkpoints.soup(args.checkpoint)
+    model = load_model(soup, args.temperature, args.rebalance, args.vividness, args.cast)
     write_onnx(model, path)
     content = manifest(path, args.version, args.shorter_side)
     (args.out / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")

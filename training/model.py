@@ -139,6 +139,7 @@ class ColorizeNetLite(nn.Module):
         self.register_buffer("temperature", torch.tensor(TEMPERATURE))
         # Chosen after training, hence no part of a checkpoint.
         self.register_buffer("vividness", torch.tensor(1.0), persistent=False)
+        self.register_buffer("cast", torch.tensor(0.0), persistent=False)
         quarter, eighth, sixteenth, deepest = _CHANNELS
         self.encoder = Encoder()
         self.context = nn.Sequential(nn.Conv2d(deepest, 160, 1, bias=False), nn.BatchNorm2d(160), nn.ReLU6())
@@ -197,8 +198,12 @@ class ColorizeNetLite(nn.Module):
     def colorize(self, luminance, hints):
         """Chroma a*, b*, float32 (N, 2, H/4, W/4), for the inputs of ``forward``.
 
-        A mean over what is possible is duller than any of it; ``vividness`` makes up for that, but not where a hint
-        says what the colour is.
+        A mean over what is possible is duller than any of it, and more alike all over the picture; ``vividness`` makes
+        up for that, and ``cast`` takes that share of the picture's mean chroma away, but not where a hint says what
+        the colour is.
         """
         logits, trust = self.forward(luminance, hints)
-        return self.decode(logits) * (1.0 + (self.vividness - 1.0) * (1.0 - trust))
+        ab, guessed = self.decode(logits), 1.0 - trust
+        # Over what no hint decided: a hint must not tint the rest of the picture, nor its opposite do so.
+        mean = (ab * guessed).mean((2, 3), keepdim=True) / guessed.mean((2, 3), keepdim=True).clamp(min=0.05)
+        return ab + guessed * (self.vividness * (ab - self.cast * mean) - ab)

@@ -35,7 +35,7 @@ def loop(folder: Path, example: Path, threads: int) -> None:
     result = Image.open(example)
     result.draft("YCbCr", result.size)
     result.load()
-    size = (224, 224) if result.width == result.height else (224, 288)  # the model's processing sizes
+    size = (192, 192) if result.width == result.height else (192, 256)  # the model's processing sizes
     feed = {"luminance": np.zeros((1, 1, *size), np.float32), "hints": np.zeros((1, 3, *size), np.float32)}
 
     def convert(path: Path) -> None:

@@ -71,14 +71,15 @@ def device_of(session: ort.InferenceSession) -> str:
 
 
 def new_session(path: Path, threads: int, cuda: dict[str, object] | None,
-                keep_memory: bool = False) -> ort.InferenceSession:
+                long_runs: bool = False) -> ort.InferenceSession:
     """Load an ONNX file.
 
     Args:
         threads: threads that one run may use on the CPU.
         cuda: options of ONNX Runtime's CUDA provider; None: the file runs on the CPU.
-        keep_memory: whether to keep what a run takes of main memory for the next one; where all runs have one shape it
-            saves asking the system for every tensor (8 % of the time of ColorizeNet's).
+        long_runs: whether runs take seconds, one at a time and all of one shape: they keep their memory for the next
+            one instead of asking the system for every tensor (8 % of ColorizeNet's time), and their threads spin
+            while they wait for the next operator (5 %).
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -86,10 +87,11 @@ def new_session(path: Path, threads: int, cuda: dict[str, object] | None,
     # Threads that spin while they wait for the next operator save milliseconds of a photo that is alone, but take the
     # cores from decoding and encoding where photos queue. So little of it costs nothing there (measured; see
     # docs/performance.md), and none between runs.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "20")
+    if not long_runs:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "20")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # Where pictures differ in shape, an arena keeps the largest of each, and memory patterns a plan for each.
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = keep_memory
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = long_runs
     providers = [_CPU] if cuda is None else [(_CUDA, cuda), _CPU]
     return ort.InferenceSession(str(path), options, providers=providers)
 

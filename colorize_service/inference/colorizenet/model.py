@@ -159,9 +159,9 @@ class _Files:
         options = self.device.options
         if options is not None and captured:
             try:
-                return new_session(path, self._threads, options | {"enable_cuda_graph": "1"}, keep_memory=True)
+                return new_session(path, self._threads, options | {"enable_cuda_graph": "1"}, long_runs=True)
             except Exception as error:
                 if "graph capture" not in str(error):
                     raise
                 log.warning("The denoiser runs without CUDA graphs: %s", error)
-        return new_session(path, self._threads, options, keep_memory=True)
+        return new_session(path, self._threads, options, long_runs=True)

@@ -1,8 +1,9 @@
 """Weigh vividness against error: ``python -m training.calibrate --checkpoint FILE… --photos DIR``.
 
 For temperatures of the annealed mean, shares of the rare bins' weight that are taken back, and shares of a picture's
-mean chroma (its cast) that are taken away, it finds the vividness that gives results the wanted colourfulness, and prints the figures of ``training.evaluate`` there: settings of equal
-colourfulness can be compared, and go into ``training.export``. The network runs once for each photo and size.
+mean chroma (its cast) that are taken away, it finds the vividness that gives results the wanted colourfulness, and
+prints the figures of ``training.evaluate`` there: settings of equal colourfulness can be compared, and go into
+``training.export``. The network runs once for each photo and size.
 """
 
 import argparse

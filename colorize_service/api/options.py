@@ -12,7 +12,8 @@ from colorize_service.api.hints import parse_hints
 from colorize_service.inference import Options
 
 # The fields that take a number: its type, the least and the most.
-NUMBERS = {"saturation": (float, 0, 2), "seed": (int, 0, 2**32 - 1), "steps": (int, 1, 50), "guidance_scale": (float, 1, 20)}
+NUMBERS = {"saturation": (float, 0, 2), "seed": (int, 0, 2**32 - 1), "steps": (int, 1, 50),
+           "guidance_scale": (float, 1, 20)}
 
 
 def _number(name: str) -> Callable[[str], float]:

@@ -43,7 +43,8 @@ def operations(settings: Settings, fields: Collection[str]) -> dict[str, dict[st
         "/page/settings.json": {"get": _page_settings()},
         "/page/{name}": {"get": _asset(
             "pageAsset", "A file of the page for people", PAGE_TYPES, in_path(
-                "name", "The file's path; `404` for any other.", {"type": "string", "examples": ["style.css", "js/main.js"]}))},
+                "name", "The file's path; `404` for any other.",
+                {"type": "string", "examples": ["style.css", "js/main.js"]}))},
     }
     if settings.metrics_port is None:
         paths[settings.metrics_path] = {"get": _metrics()}
@@ -98,7 +99,7 @@ def _model_fields() -> dict[str, dict]:
             "description": f"A JSON list of at most {MOST} points with their colours, such as "
                            '`[{"x": 0.2, "y": 0.6, "color": "#208030"}]`. Of two on one spot the later counts.'},
         "prompt": {"type": "string", "description": "What the photo shows; cut after 77 tokens of CLIP."},
-        "negative_prompt": {"type": "string", "description": "What the result is not to be like; cut as the prompt is."},
+        "negative_prompt": {"type": "string", "description": "What the result is not to show; cut as the prompt is."},
         "seed": _number("seed", "Another number gives other colours."),
         "steps": _number("steps", "Of the sampler."),
         "guidance_scale": _number("guidance_scale", "How closely the prompt is followed."),

@@ -38,7 +38,7 @@ def _schemas() -> dict:
         "Healthy": record(status=STATUS_HEALTHY, model_loaded=TRUE),
         "Unhealthy": record(status=STATUS_UNHEALTHY, model_loaded=FALSE, detail=SENTENCE),
         "Model": record(
-            name=TEXT, version=TEXT, kind=TEXT, device={"enum": ["cpu", "cuda"]}, precision={"type": ["string", "null"]},
+            name=TEXT, version=TEXT, kind=TEXT, device={"enum": ["cpu", "cuda"]}, precision=TEXT,
             processing_size=record(width=PIXELS, height=PIXELS),
             fields={"type": "object", "description": "The optional fields that it takes, with their defaults."}),
         "PageSettings": record(max_upload_bytes={"type": "integer"}, app_check={"type": ["object", "null"]}),

@@ -1,7 +1,9 @@
 """``python -m benchmarks.edges``: how well enlarged chroma keeps to a photo's edges, against plain bilinear enlarging.
 
-The true chroma of colour photos is reduced to what the model puts out, a 48th of the shorter side, and enlarged again on
-the photo's own luma: by the service, and bilinearly. The floor is the same JPEG made with the true chroma.
+The true chroma of colour photos is reduced to what the model puts out, 48 samples on the shorter side, and enlarged again
+on the photo's own luma: by the service, and bilinearly. The floor is the same JPEG made with the true chroma. The photos
+have about 512 pixels a side; enlarged, they are those of which more pixels share a sample of chroma, as soft as large
+photos often are.
 """
 
 import io
@@ -15,12 +17,15 @@ from colorize_service.imaging import add_chroma
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "motorcycle")
 SHORTER_SIDE = 48
-QUALITY = 95
+ENLARGED = 4, 7  # to 4 and 12 megapixels
+QUALITY = 96
 
 
-def photo(name: str) -> Image.Image:
-    image = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
-    return Image.fromarray(image)
+def photo(name: str, times: int) -> Image.Image:
+    """The photo in colour, each side ``times`` as long."""
+    pixels = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
+    image = Image.fromarray(pixels)
+    return image.resize((times * image.width, times * image.height), Image.Resampling.LANCZOS)
 
 
 def errors(shown: Image.Image, true: np.ndarray, edges: np.ndarray) -> tuple[float, float]:
@@ -29,9 +34,9 @@ def errors(shown: Image.Image, true: np.ndarray, edges: np.ndarray) -> tuple[flo
     return distance.mean(), distance[edges].mean()
 
 
-def measure(name: str) -> list[tuple[float, float]]:
+def measure(name: str, times: int = 1) -> list[tuple[float, float]]:
     """Errors of bilinear enlarging, of the service's, and of the JPEG alone."""
-    image = photo(name).convert("YCbCr")
+    image = photo(name, times).convert("YCbCr")
     luma, cb, cr = image.split()
     scale = SHORTER_SIDE / min(image.size)
     small = [plane.resize([round(side * scale) for side in image.size], Image.Resampling.BOX) for plane in (cb, cr)]
@@ -47,9 +52,14 @@ def measure(name: str) -> list[tuple[float, float]]:
 
 
 def main() -> None:
-    rows = np.array([measure(name) for name in PHOTOS])
+    rows = [measure(name) for name in PHOTOS]
+    names = [*PHOTOS, "mean"]
+    rows.append(np.mean(rows, axis=0))
+    for times in ENLARGED:
+        names.append(f"mean, {times} times as large")
+        rows.append(np.mean([measure(name, times) for name in PHOTOS], axis=0))
     print("| photo | bilinear | guided | floor | at edges: bilinear | guided | floor |\n|---|---|---|---|---|---|---|")
-    for name, row in [*zip(PHOTOS, rows, strict=True), ("mean", rows.mean(axis=0))]:
+    for name, row in zip(names, np.array(rows), strict=True):
         print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in [*row[:, 0], *row[:, 1]]) + " |")
 
 

@@ -45,7 +45,7 @@ def _colorized(photo: imaging.Photo, options: Options, saturation: float, turn: 
     current_app.metrics.engine_seconds.observe(seconds)
     note(pixels=luma.width * luma.height, engine_ms=_milliseconds(seconds))
     chroma = imaging.saturate(chroma, saturation)
-    return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality)
+    return imaging.add_chroma(luma, chroma, current_app.settings.jpeg_quality, small)
 
 
 def _milliseconds(seconds: float) -> float:

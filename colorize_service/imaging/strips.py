@@ -22,17 +22,16 @@ def join_strips(strips: list[bytes], width: int, height: int) -> bytes:
     """One JPEG of a picture from the JPEGs of its strips, top to bottom.
 
     Args:
-        strips: baseline JPEGs, 4:2:0, of `strip_rows(width)` rows each but the last, all with the same tables.
+        strips: baseline JPEGs, 4:2:0, of `strip_rows(width)` rows each but the last, all with the same tables; they
+            may be larger than the picture, to the right and below, as long as they have as many MCUs.
         width, height: of the whole picture.
     """
-    if len(strips) == 1:
-        return strips[0]
-    frame, scan = _find(strips[0], _SOF0), _find(strips[0], _SOS)
-    interval = math.ceil(width / MCU) * strip_rows(width) // MCU
-    parts = [
-        strips[0][: frame + 5], struct.pack(">H", height), strips[0][frame + 7 : scan],
-        struct.pack(">BBHH", 0xFF, _DRI, 4, interval), strips[0][scan:-2],
-    ]
+    first = strips[0]
+    frame, scan = _find(first, _SOF0), _find(first, _SOS)
+    parts = [first[: frame + 5], struct.pack(">HH", height, width), first[frame + 9 : scan]]
+    if len(strips) > 1:
+        parts.append(struct.pack(">BBHH", 0xFF, _DRI, 4, math.ceil(width / MCU) * strip_rows(width) // MCU))
+    parts.append(first[scan:-2])
     for i, strip in enumerate(strips[1:]):
         parts += [bytes([0xFF, _RST0 + i % 8]), strip[_behind(strip, _find(strip, _SOS)) : -2]]
     return b"".join([*parts, bytes([0xFF, _EOI])])

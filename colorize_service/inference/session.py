@@ -77,9 +77,8 @@ def new_session(path: Path, threads: int, cuda: dict[str, object] | None,
     Args:
         threads: threads that one run may use on the CPU.
         cuda: options of ONNX Runtime's CUDA provider; None: the file runs on the CPU.
-        long_runs: whether runs take seconds, one at a time and all of one shape: they keep their memory for the next
-            one instead of asking the system for every tensor (8 % of ColorizeNet's time), and their threads spin
-            while they wait for the next operator (5 %).
+        long_runs: whether runs take seconds, one at a time and all of one shape: they plan their memory, and their
+            threads spin while they wait for the next operator (5 % of ColorizeNet's time).
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -90,8 +89,7 @@ def new_session(path: Path, threads: int, cuda: dict[str, object] | None,
     if not long_runs:
         options.add_session_config_entry("session.intra_op.spin_duration_us", "20")
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # Where pictures differ in shape, an arena keeps the largest of each, and memory patterns a plan for each.
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = long_runs
+    options.enable_mem_pattern = long_runs  # where pictures differ in shape, there would be a plan for each
     providers = [_CPU] if cuda is None else [(_CUDA, cuda), _CPU]
     return ort.InferenceSession(str(path), options, providers=providers)
 

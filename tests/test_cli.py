@@ -220,13 +220,13 @@ def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_p
     for i in range(1, 200):
         os.link(tmp_path / "0.jpg", tmp_path / f"{i}.jpg")
     process = subprocess.Popen([*COMMAND, "."], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+                               stderr=subprocess.PIPE, bufsize=0)  # so that nothing of the next line is read
     process.stdout.readline()
     process.send_signal(with_signal)
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     said = 1 + len(rest.splitlines())
-    assert errors == f"Interrupted: {said} of 200 photos colorized; nothing is half-written.\n"
+    assert errors.decode() == f"Interrupted: {said} of 200 photos colorized; nothing is half-written.\n"
     results = [name for name in os.listdir(tmp_path) if "-color" in name]
     assert said <= len(results) < 200 and len(os.listdir(tmp_path)) == 200 + len(results)
     for name in results:

@@ -1,11 +1,12 @@
 """``colorize PHOTO…``."""
 
+import contextlib
 import functools
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -50,6 +51,32 @@ class HintType(click.ParamType):
         return float(found[1]), float(found[2]), tuple(bytes.fromhex(found[3]))
 
 
+class Interrupts:
+    """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt, within :meth:`held` when it ends or at the second one."""
+
+    def __init__(self):
+        self._held = self._came = False
+        signal.signal(signal.SIGTERM, self._handle)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has it ignored
+            signal.signal(signal.SIGINT, self._handle)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What is in the ``with`` block is not interrupted."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _handle(self, *_: object) -> None:
+        if not self._held or self._came:
+            raise KeyboardInterrupt
+        self._came = True
+
+
 @click.command(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("paths", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="NAME.jpg|FOLDER", help="Where the result of one photo goes, or a folder for "
@@ -72,7 +99,7 @@ class HintType(click.ParamType):
               help="Folder of the model.  [default: the one that is part of the program]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", envvar="DEVICE", show_envvar=True,
               help="cuda demands a GPU, auto takes one if it works.")
-@click.option("--quality", type=click.IntRange(1, 100), metavar="N", default=95, show_default=True,
+@click.option("--quality", type=click.IntRange(1, 100), metavar="N", default=96, show_default=True,
               help="JPEG quality of the results.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N",
               help="Photos in work at a time.  [default: one for each CPU core]")
@@ -84,14 +111,15 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
     tasks = plan(paths, output, recursive)
     _check_standard_output(tasks, as_json)
     writer, report = Writer(force), Report(len(tasks), as_json)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts = Interrupts()
     try:
         jobs = min(jobs or available_cpus(), len(tasks))
         work = _work(writer, jobs, **model)
         with report:
             pool = ThreadPool(jobs)
             for outcome in pool.imap_unordered(work, tasks):
-                report.add(outcome)
+                with interrupts.held():  # or a result could be named and not counted
+                    report.add(outcome)
             pool.close()
     except (KeyboardInterrupt, BrokenPipeError) as reason:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -119,12 +147,14 @@ def _work(writer: Writer, jobs: int, *, bundle: Path | None, device: str, satura
     # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
     from colorize_service.heap import keep_one_heap
     keep_one_heap()
-    from colorize_service.cli.photos import Colorizer, OptionNotTaken, attempt
+    from colorize_service.cli.model import OptionNotTaken, load
     from colorize_service.inference.bundle import BundleError
     from colorize_service.inference.session import DeviceUnavailable
     given = {name: value for name, value in options.items() if value not in (None, ())}
+    loading = ThreadPool(1).apply_async(load, (bundle, device, jobs, given))
+    from colorize_service.cli.photos import Colorizer, attempt  # brings Pillow, while the model is loaded
     try:
-        colorizer = Colorizer(bundle, device, jobs, given, saturation, quality)
+        colorizer = Colorizer(*loading.get(), saturation, quality, spread=jobs == 1)
     except BundleError as error:
         raise click.BadParameter(str(error), param_hint="--bundle") from None
     except DeviceUnavailable as error:

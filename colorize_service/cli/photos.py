@@ -1,55 +1,40 @@
 """The work on a photo: from a file to a file, or to a sentence why not."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from colorize_service import EMBEDDED_BUNDLE, imaging
+from colorize_service import imaging
 from colorize_service.cli.files import ResultExists, Stopped, Writer
 from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
-from colorize_service.cpus import available_cpus
-from colorize_service.inference import KINDS, Hint, Options, Setup, load_model
-from colorize_service.inference.bundle import Bundle
+from colorize_service.inference import Options
+
+if TYPE_CHECKING:
+    from colorize_service.inference.colorizenet import ColorizeNet
+    from colorize_service.inference.lite import Lite
 
 # Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30
 MAX_PIXELS = 250_000_000
 
 
-class OptionNotTaken(Exception):
-    """The model cannot be told that; the message is a sentence for the user."""
-
-
 class Colorizer:
     """Colorizes photos one by one, in any thread, as the service does."""
 
-    def __init__(self, bundle: Path | None, device: str, jobs: int, options: dict[str, object],
-                 saturation: float, quality: int):
-        """Load the model.
-
+    def __init__(self, model: Lite | ColorizeNet, options: Options, saturation: float, quality: int, spread: bool):
+        """
         Args:
-            bundle: folder of the model bundle; None: the embedded model.
-            device: ``auto``, ``cpu`` or ``cuda``.
-            jobs: photos in work at a time.
-            options: what to tell the model, by the names of the service's form fields. Hints are (x, y, rgb).
+            model, options: as :func:`~colorize_service.cli.model.load` gives them.
             saturation: 0…2, what the chroma is multiplied with.
             quality: of the JPEG, 1…100.
-
-        Raises:
-            BundleError, DeviceUnavailable: as :func:`load_model`.
-            OptionNotTaken: if the model does not know one of the options.
+            spread: whether all cores work on one photo.
         """
-        folder = bundle or EMBEDDED_BUNDLE
-        kind = KINDS.get(Bundle(folder).manifest.kind)
-        threads = max(1, available_cpus() // jobs) if kind and kind.side_by_side else available_cpus()
-        self._model, manifest = load_model(folder, Setup(device=device, threads=threads))
-        for name in options.keys() - set(self._model.fields):
-            raise OptionNotTaken(
-                f"The model {manifest.name} takes no {name.replace('_', ' ')}; --bundle names another.")
-        hints = tuple(Hint(*hint) for hint in options.pop("hints", ()))
-        self._options = Options(**options, hints=hints or None)
-        self._saturation, self._quality = saturation, quality
+        self._model, self._options = model, options
+        self._saturation, self._quality, self._spread = saturation, quality, spread
 
     def __call__(self, data: bytes) -> bytes:
         """The photo in colour, as JPEG bytes.
@@ -60,7 +45,7 @@ class Colorizer:
         luma = imaging.open_photo(data, max_pixels=MAX_PIXELS).luma()
         small = imaging.shrink(luma, self._model.processing_size(*luma.size))
         chroma = imaging.saturate(self._model.chroma(small, self._options), self._saturation)
-        return imaging.add_chroma(luma, chroma, self._quality)
+        return imaging.add_chroma(luma, chroma, self._quality, small, spread=self._spread)
 
 
 def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> Outcome:

@@ -1,30 +1,37 @@
 """The engine: a model bundle, loaded in the background, and the queue in front of it."""
 
+from __future__ import annotations
+
 import logging
 import os
+import pkgutil
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorize_service.inference.bundle import Bundle, BundleError, Manifest
-from colorize_service.inference.colorizenet import ColorizeNet
 from colorize_service.inference.hints import Hint
-from colorize_service.inference.lite import Lite
 from colorize_service.inference.options import Options, Setup
 from colorize_service.inference.queue import Abandoned, Busy, Turn, WorkQueue
 from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
 
 __all__ = ["KINDS", "Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "Options", "Setup", "Turn", "UnknownField",
-           "WorkQueue", "load_model"]
+           "WorkQueue", "load_model", "model_class"]
+
+if TYPE_CHECKING:
+    from colorize_service.inference.colorizenet import ColorizeNet
+    from colorize_service.inference.lite import Lite
 
 log = logging.getLogger(__name__)
 
-# A kind of bundle -> the class that runs it. A new kind of model adds a module and a line here.
-KINDS = {"lite": Lite, "colorizenet": ColorizeNet}
+# A kind of bundle -> the module and class that run it, imported when there is such a bundle. A new kind of model adds a
+# module and a line here.
+KINDS = {"lite": "lite:Lite", "colorizenet": "colorizenet:ColorizeNet"}
 
 LOADING_RETRY_AFTER = 5
 FAILED_RETRY_AFTER = 300
@@ -100,7 +107,7 @@ class Engine:
         model = self._model()
         for name in names:
             if name not in model.fields:
-                takers = " and ".join(kind.title for kind in KINDS.values() if name in kind.fields)
+                takers = " and ".join(kind.title for kind in map(model_class, KINDS) if name in kind.fields)
                 raise UnknownField(f"The field {name} is for {takers}; the model loaded here is {model.title}.")
 
     def describe(self) -> dict[str, object]:
@@ -139,8 +146,13 @@ class Engine:
         log.info("Loaded %s %s in %.2f s.", manifest.name, manifest.version, time.monotonic() - started)
 
 
-def load_model(folder: Path, setup: Setup) -> tuple[Lite | ColorizeNet, Manifest]:
-    """Load the bundle in ``folder`` and run it once.
+def model_class(kind: str) -> type[Lite] | type[ColorizeNet]:
+    """The class that runs bundles of this kind, one of ``KINDS``."""
+    return pkgutil.resolve_name(f"{__name__}.{KINDS[kind]}")
+
+
+def load_model(folder: Path, setup: Setup, warm: bool = True) -> tuple[Lite | ColorizeNet, Manifest]:
+    """Load the bundle in ``folder`` and, if it is to be ``warm``, run it once.
 
     Returns:
         The model and the bundle's manifest.
@@ -154,6 +166,7 @@ def load_model(folder: Path, setup: Setup) -> tuple[Lite | ColorizeNet, Manifest
     if kind not in KINDS:
         raise BundleError(f"{folder} is a bundle of kind {kind!r}; this version runs {', '.join(sorted(KINDS))}.")
     bundle.verify()
-    model = KINDS[kind](bundle, setup)
-    model.warm_up()
+    model = model_class(kind)(bundle, setup)
+    if warm:
+        model.warm_up()
     return model, bundle.manifest

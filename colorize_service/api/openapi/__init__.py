@@ -9,7 +9,7 @@ from colorize_service import __version__
 from colorize_service.api.files import conditional
 from colorize_service.api.openapi.operations import operation, operations
 from colorize_service.api.openapi.parts import answer, asks, components, errors
-from colorize_service.inference import KINDS
+from colorize_service.inference import KINDS, model_class
 from colorize_service.settings import Settings
 
 ABOUT = """\
@@ -20,7 +20,7 @@ method that a path does not take is `405` with `Allow`. `HEAD` works wherever `G
 the API, unless the operator limits it.
 """
 
-EVERY_FIELD = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.fields))
+EVERY_FIELD = tuple(dict.fromkeys(name for kind in KINDS for name in model_class(kind).fields))
 
 blueprint = Blueprint("openapi", __name__)
 

@@ -4,6 +4,7 @@ import functools
 import logging
 import threading
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,13 +68,13 @@ def expected(one: Job, rows: np.ndarray) -> np.ndarray:
     ("ddim", 5, 3.0, (0, 1)), ("ddim", 4, 1.0, (0, 1)), ("dpm-solver", 6, 5.0, (0, 1)),
     ("dpm-solver", 7, 5.0, (0.3, 0.7)), ("dpm-solver", 1, 2.0, (0, 1))])
 def test_the_loop_makes_the_picture_that_its_table_says(sampling, sampler, steps, scale, interval):
-    rows = table(Diffusion.model_validate(DIFFUSION), sampler, steps, scale, interval)
+    rows = table(msgspec.convert(DIFFUSION, Diffusion), sampler, steps, scale, interval)
     (image,) = sampling.run([job()], rows)
     assert np.abs(image - expected(job(), rows)).max() < 1e-5
 
 
 def test_guidance_is_left_out_where_its_scale_is_1(graphs):
-    rows = table(Diffusion.model_validate(DIFFUSION), "ddim", 8, 3.0, (0.25, 0.5))
+    rows = table(msgspec.convert(DIFFUSION, Diffusion), "ddim", 8, 3.0, (0.25, 0.5))
     assert list(rows[:, 1]) == [1, 1, 3, 3, 1, 1, 1, 1]
     asked = []
 
@@ -86,7 +87,7 @@ def test_guidance_is_left_out_where_its_scale_is_1(graphs):
 
 
 def test_each_picture_of_a_batch_is_the_one_it_would_be_alone(sampling):
-    rows = table(Diffusion.model_validate(DIFFUSION), "dpm-solver", 5, 3.0)
+    rows = table(msgspec.convert(DIFFUSION, Diffusion), "dpm-solver", 5, 3.0)
     jobs = [job(seed) for seed in range(4)]
     together = sampling.run(jobs, rows)
     for one, image in zip(jobs, together, strict=True):
@@ -125,7 +126,7 @@ def test_whoever_says_that_memory_is_short_is_understood(graphs, text):
     denoiser.MESSAGE = text
     with pytest.raises(OutOfMemory):
         Sampling(Host(), Graphs(graphs.hint_encoder, denoiser, graphs.decoder), lambda _: POSITIVE).run(
-            [job()], table(Diffusion.model_validate(DIFFUSION), "ddim", 2, 1.0))
+            [job()], table(msgspec.convert(DIFFUSION, Diffusion), "ddim", 2, 1.0))
 
 
 @pytest.fixture
@@ -236,8 +237,8 @@ def test_a_preset_chooses_the_size_and_a_picture_of_any_shape_gets_it(tmp_path, 
 
 @pytest.mark.parametrize(("changes", "says"), [
     ({"diffusion": DIFFUSION | {"hint_channels": 5}}, "5 channels"),
-    ({"diffusion": DIFFUSION | {"prediction_type": "sample"}}, "diffusion.prediction_type"),
-    ({"processing": {"width": 64}}, "processing.height"), ({"defaults": {}}, "defaults.prompt"),
+    ({"diffusion": DIFFUSION | {"prediction_type": "sample"}}, "diffusion: .*prediction_type"),
+    ({"processing": {"width": 64}}, "processing: .*height"), ({"defaults": {}}, "defaults: .*prompt"),
     ({"files": {}}, "hint_encoder")])
 def test_a_bundle_that_cannot_be_run_is_refused_with_what_is_wrong(tmp_path, changes, says):
     with pytest.raises(BundleError, match=says):

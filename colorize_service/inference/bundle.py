@@ -4,9 +4,9 @@ import hashlib
 import logging
 import time
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import msgspec
 
 log = logging.getLogger(__name__)
 
@@ -15,36 +15,32 @@ FORMAT = 1
 # Files from this size on are worth a line in the log while they are read.
 _LARGE = 100 * 10**6
 
-Section = TypeVar("Section", bound=BaseModel)
+Section = TypeVar("Section", bound=msgspec.Struct)
+Size = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class BundleError(Exception):
     """The bundle cannot be used; the message says what is wrong with which file."""
 
 
-class BundleFile(BaseModel):
+class BundleFile(msgspec.Struct):
     """A file of the bundle: its path within the folder, its size in bytes and its sha256 in lower-case hex."""
 
     path: str
-    bytes: int = Field(ge=0)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
-    @field_validator("path")
-    @classmethod
-    def _within_bundle(cls, value: str) -> str:
-        path = PurePosixPath(value)
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise ValueError("takes a path within the bundle")
-        return value
+            raise ValueError(f"The path {self.path!r} is not within the bundle")
 
 
-class Manifest(BaseModel):
+class Manifest(msgspec.Struct, kw_only=True):
     """``manifest.json``. ``format`` is the version of this layout, ``kind`` chooses the class that runs the model.
 
     What ``processing``, ``defaults`` and ``diffusion`` hold depends on the kind; see :meth:`Bundle.section`.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     format: int
     kind: str
@@ -74,8 +70,8 @@ class Bundle:
         except OSError as error:
             raise BundleError(f"{folder / 'manifest.json'} cannot be read: {error.strerror}.") from error
         try:
-            self.manifest = Manifest.model_validate_json(text)
-        except ValidationError as error:
+            self.manifest = msgspec.json.decode(text, type=Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._wrong(error) from None
         if self.manifest.format != FORMAT:
             raise BundleError(f"{folder} is a bundle of format {self.manifest.format}; this version reads format "
@@ -88,14 +84,12 @@ class Bundle:
             BundleError: if it is not as ``model`` has it.
         """
         try:
-            return model.model_validate(getattr(self.manifest, name))
-        except ValidationError as error:
-            raise self._wrong(error, name) from None
+            return msgspec.convert(getattr(self.manifest, name), model)
+        except msgspec.ValidationError as error:
+            raise self._wrong(error, f": {name}") from None
 
-    def _wrong(self, error: ValidationError, *section: str) -> BundleError:
-        problem = error.errors()[0]
-        where = ".".join(map(str, (*section, *problem["loc"]))) or "the file"
-        return BundleError(f"manifest.json of {self._folder} is wrong: {where}: {problem['msg']}.")
+    def _wrong(self, error: Exception, where: str = "") -> BundleError:
+        return BundleError(f"manifest.json of {self._folder} is wrong{where}: {error}.")
 
     def __contains__(self, name: str) -> bool:
         return name in self.manifest.files

@@ -3,23 +3,23 @@
 import math
 from typing import ClassVar
 
+import msgspec
 import numpy as np
-from pydantic import BaseModel, Field
 
 from colorize_service.inference import colour
-from colorize_service.inference.bundle import Bundle
+from colorize_service.inference.bundle import Bundle, Size
 from colorize_service.inference.hints import planes
 from colorize_service.inference.options import Options, Setup
 from colorize_service.inference.queue import Turn
 from colorize_service.inference.session import device_of, open_session
 
 
-class Processing(BaseModel):
+class Processing(msgspec.Struct):
     """The size in pixels at which the model sees a picture."""
 
-    shorter_side: int = Field(gt=0)
-    multiple_of: int = Field(gt=0)
-    max_pixels: int = Field(gt=0)
+    shorter_side: Size
+    multiple_of: Size
+    max_pixels: Size
 
 
 class Lite:

@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import numpy as np
-from pydantic import BaseModel, Field
 
 from colorize_service.inference import colour
 from colorize_service.inference.batching import Batcher
-from colorize_service.inference.bundle import Bundle, BundleError
+from colorize_service.inference.bundle import Bundle, BundleError, Size
 from colorize_service.inference.colorizenet.denoising import Graphs, Job, Sampling
 from colorize_service.inference.colorizenet.presets import PRESETS
 from colorize_service.inference.colorizenet.schedulers import Diffusion, table
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 GPU_BATCH = 4
 
 
-class Processing(BaseModel):
+class Processing(msgspec.Struct):
     """The size in pixels at which the model sees every picture."""
 
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    multiple_of: int = Field(gt=0)
+    width: Size
+    height: Size
+    multiple_of: Size
 
 
-class Defaults(BaseModel):
+class Defaults(msgspec.Struct):
     """What the bundle's author recommends."""
 
     prompt: str
@@ -72,7 +72,7 @@ class ColorizeNet:
                 "which all take the gray photo, are documented well enough to be filled.")
         defaults = bundle.section("defaults", Defaults)
         preset = Options(steps=self._preset.steps, guidance_scale=self._preset.guidance_scale)
-        self.defaults = preset.or_else(Options(**defaults.model_dump()))
+        self.defaults = preset.or_else(Options(**msgspec.structs.asdict(defaults)))
         self._load(bundle, setup)
 
     def _load(self, bundle: Bundle, setup: Setup) -> None:

@@ -10,19 +10,23 @@ Words: ᾱ is the cumulative product of the alphas; a sample at noise level t is
 σ = √(1 − ᾱ); λ = log(α / σ).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
-from pydantic import BaseModel, Field
+
+from colorize_service.inference.bundle import Size
+
+Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
-class Diffusion(BaseModel):
+class Diffusion(msgspec.Struct, kw_only=True):
     """How the model was trained: the manifest's ``diffusion``, as far as samplers need it."""
 
     prediction_type: Literal["epsilon", "v_prediction"]
-    train_timesteps: int = Field(gt=0)
-    beta_start: float = Field(gt=0, lt=1)
-    beta_end: float = Field(gt=0, lt=1)
+    train_timesteps: Size
+    beta_start: Fraction
+    beta_end: Fraction
     beta_schedule: Literal["scaled_linear"]
 
     def alphas_cumprod(self) -> np.ndarray:

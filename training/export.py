@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from training import checkpoints
 from training.colorizer import MAX_PIXELS, MULTIPLE, SHORTER_SIDE
+from training.graph import halve_weights, skip_without_hints
+from training.hint_spread import HintSpread
 from training.losses import bin_rarity
 from training.model import ColorizeNetLite
 
@@ -62,25 +63,6 @@ def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
     return model.eval().requires_grad_(False)
 
 
-def halve_weights(graph, smallest=1024):
-    """Store the float32 weights of an ONNX model as float16, each behind a Cast that the runtime folds on loading.
-
-    Tensors of fewer than ``smallest`` values stay as they are: they cost nothing, and norms and constants need
-    precision.
-    """
-    casts = []
-    for weight in graph.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < smallest or np.abs(values).max() > 6e4:
-            continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
-        casts.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.graph.node.insert(0, cast)
-    return graph
-
-
 def write_onnx(model, path):
     """Export the model to ``path`` with dynamic batch, height and width."""
     luminance, hints = torch.rand(1, 1, 192, 256) * 100, torch.zeros(1, 3, 192, 256)
@@ -95,7 +77,7 @@ def write_onnx(model, path):
         output_names=["ab"],
         dynamic_axes={"luminance": axes, "hints": axes, "ab": {0: "n", 2: "height_4", 3: "width_4"}},
     )
-    graph = halve_weights(onnx.load(str(path)))
+    graph = halve_weights(skip_without_hints(onnx.load(str(path)), HintSpread.outputs))
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
 

@@ -115,6 +115,13 @@ def browser():
         yield browser
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """The service with its default settings, for the tests of a module that do not mind each other."""
+    with Service(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
 @pytest.fixture
 def visit(browser):
     """Open the page as a visitor: ``visit(url)``. At the end the browser's console must be empty."""
@@ -128,6 +135,11 @@ def visit(browser):
     for visitor in visitors:
         visitor.context.close()
     assert [visitor.messages for visitor in visitors] == [[]] * len(visitors)
+
+
+@pytest.fixture
+def visitor(visit, service):
+    return visit(service.url)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,11 @@ class Nginx:
     def __enter__(self) -> "Nginx":
         with open(self.folder / "nginx.log", "wb") as log:
             self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        wait_until(self._listens, 10, (self.folder / "nginx.log").read_text)
+        try:
+            wait_until(self._listens, 10, (self.folder / "nginx.log").read_text)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _listens(self) -> bool:

@@ -49,7 +49,11 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn"], cwd=ROOT, env=self._environment, stdout=log, stderr=log,
                 start_new_session=True)
-        wait_until(lambda: self._listens(wait_for_model), 30, self.log)
+        try:
+            wait_until(lambda: self._listens(wait_for_model), 30, self.log)
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def _listens(self, wait_for_model: bool) -> bool:

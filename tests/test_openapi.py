@@ -13,16 +13,9 @@ from colorize_service.app import create_app
 from colorize_service.settings import Settings
 from tests import documented
 from tests.key_server import PROJECT
-from tests.server import Service
 from tests.test_contract import NO_SUCH_ID, exchange
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service
 
 
 @pytest.fixture(scope="module")

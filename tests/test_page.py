@@ -12,22 +12,11 @@ from playwright.sync_api import expect
 from skimage import color
 
 from tests.conftest import encode
-from tests.server import ROOT, Service
+from tests.server import ROOT
 from tests.test_hints import hue_distance
 
 CAMERA = ROOT / "examples" / "camera.jpg"
 COAT = (0.2, 0.6)  # a dark coat in that photo
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service
-
-
-@pytest.fixture
-def visitor(visit, service):
-    return visit(service.url)
 
 
 def stored(visitor) -> bytes:

@@ -2,23 +2,10 @@
 
 import threading
 
-import pytest
 import requests
 from playwright.sync_api import expect
 
 from tests.conftest import encode
-from tests.server import Service
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service
-
-
-@pytest.fixture
-def visitor(visit, service):
-    return visit(service.url)
 
 
 def test_a_refused_photo_is_told_in_the_services_words_and_the_next_one_works(visitor, letter_path, photo_path):

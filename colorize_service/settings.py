@@ -96,7 +96,8 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
-    jpeg_quality: int = Field(96, ge=50, le=100, description="JPEG quality of stored pictures.")
+    jpeg_quality: int = Field(96, ge=50, le=100, description="JPEG quality of stored pictures; from 96 on the "
+                              "encoder keeps the luminance most exactly.")
 
     workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
     max_in_work: int = Field(

@@ -1,11 +1,13 @@
 """The command line, as a process: what becomes of a user's photos, and what he is told."""
 
+import contextlib
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from PIL import Image
 
 from colorize_service.cli.files import ResultExists, Writer
 from tests.conftest import decode, encode
-from tests.server import ROOT
+from tests.server import ROOT, wait_until
 
 COMMAND = [sys.executable, "-m", "colorize_service.cli"]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -214,15 +216,17 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_traceback(photo):
 
 # --- interruption ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_path, gray_photo, with_signal):
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]])
+def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_path, gray_photo, signals):
     (tmp_path / "0.jpg").write_bytes(encode(gray_photo.resize((4000, 3000)), "JPEG", quality=85))
     for i in range(1, 200):
         os.link(tmp_path / "0.jpg", tmp_path / f"{i}.jpg")
     process = subprocess.Popen([*COMMAND, "."], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, bufsize=0)  # so that nothing of the next line is read
     process.stdout.readline()
-    process.send_signal(with_signal)
+    for each in signals:
+        process.send_signal(each)
+        time.sleep(0.001)
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     said = 1 + len(rest.splitlines())
@@ -231,6 +235,22 @@ def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_p
     assert said <= len(results) < 200 and len(os.listdir(tmp_path)) == 200 + len(results)
     for name in results:
         decode((tmp_path / name).read_bytes())
+
+
+def test_a_run_whose_output_nobody_reads_can_be_ended(photo):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    with os.fdopen(reading), os.fdopen(writing, "wb") as full:
+        process = subprocess.Popen([*COMMAND, "photo.jpg"], cwd=photo.parent, env=ENVIRONMENT, stdout=full,
+                                   stderr=subprocess.PIPE)
+        wait_until((photo.parent / "photo-color.jpg").exists, 30)
+        process.terminate()
+        errors = process.communicate(timeout=10)[1]
+    assert process.returncode == 130 and b"1 of 1" in errors
 
 
 # --- on a terminal ---------------------------------------------------------------------------------------------------

@@ -62,17 +62,24 @@ def _manifest(**changes):
     return change
 
 
-def _with_a_file_outside(folder):
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["model"]["path"] = "../lite.onnx"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+def _with_file(path):
+    def change(folder):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["files"]["model"]["path"] = path
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    return change
+
+
+def _with_deep_manifest(folder):
+    (folder / "manifest.json").write_text('{"defaults": ' + "[" * 200_000)
 
 
 @pytest.mark.parametrize(("damage", "says"), [
     (_without_model, "lite.onnx cannot be read"), (_with_another_model, "sha256"),
     (_without_manifest, "manifest.json cannot be read"), (_manifest(format=2), "format 2"),
     (_manifest(kind="newer"), "kind 'newer'"), (_manifest(files=[]), "files"),
-    (_with_a_file_outside, "within the bundle")])
+    (_with_file("../lite.onnx"), "within the bundle"), (_with_file("a\0b"), "within the bundle"),
+    (_with_deep_manifest, "manifest.json of")])
 def test_with_a_wrong_bundle_the_service_starts_and_says_what_is_wrong(serve, tmp_path, gray_jpeg, damage, says):
     bundle = tmp_path / "bundle"
     shutil.copytree(EMBEDDED_BUNDLE, bundle)

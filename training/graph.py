@@ -57,6 +57,8 @@ def _split(nodes):
     """The nodes that stay where they are, and those that only spread hints; both in order."""
     outside = [node for node in nodes if not node.name.startswith(_SPREAD)]
     spreading = [node for node in nodes if node.name.startswith(_SPREAD)]
+    if not spreading:
+        raise ValueError(f"the exporter has named no node {_SPREAD}…")
     inside = []
     wanted = {name for node in outside for name in node.input} - set(spreading[-1].output)
     for node in reversed(spreading):

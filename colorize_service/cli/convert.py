@@ -1,12 +1,13 @@
 """``colorize PHOTO…``."""
 
-import contextlib
 import functools
+import math
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from colorize_service.cli.tasks import STDOUT, Task, plan
 from colorize_service.cpus import available_cpus
 
 INTERRUPTED = 130
+CLOSELY = 2  # seconds
 
 _HELP = """Give black-and-white photos their colours.
 
@@ -52,29 +54,25 @@ class HintType(click.ParamType):
 
 
 class Interrupts:
-    """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt, within :meth:`held` when it ends or at the second one."""
+    """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt. One that follows closely upon another does nothing: it
+    would interrupt what the first one has set going."""
 
     def __init__(self):
-        self._held = self._came = False
+        self._last = -math.inf
         signal.signal(signal.SIGTERM, self._handle)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has it ignored
             signal.signal(signal.SIGINT, self._handle)
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """What is in the ``with`` block is not interrupted."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-        if self._came:
+    def _handle(self, *_: object) -> None:
+        before, self._last = self._last, time.monotonic()
+        if self._last - before > CLOSELY:
             raise KeyboardInterrupt
 
-    def _handle(self, *_: object) -> None:
-        if not self._held or self._came:
-            raise KeyboardInterrupt
-        self._came = True
+    @staticmethod
+    def ignore() -> None:
+        """There is nothing left to interrupt."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @click.command(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -100,7 +98,7 @@ class Interrupts:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", envvar="DEVICE", show_envvar=True,
               help="cuda demands a GPU, auto takes one if it works.")
 @click.option("--quality", type=click.IntRange(1, 100), metavar="N", default=96, show_default=True,
-              help="JPEG quality of the results.")
+              help="JPEG quality of the results; from 96 on the encoder keeps the luminance most exactly.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N",
               help="Photos in work at a time.  [default: one for each CPU core]")
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each photo as it is done.")
@@ -118,11 +116,11 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
         with report:
             pool = ThreadPool(jobs)
             for outcome in pool.imap_unordered(work, tasks):
-                with interrupts.held():  # or a result could be named and not counted
-                    report.add(outcome)
+                report.add(outcome)
+            interrupts.ignore()
             pool.close()
     except (KeyboardInterrupt, BrokenPipeError) as reason:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        interrupts.ignore()
         writer.stop()
         if isinstance(reason, BrokenPipeError):  # nobody reads the results' names any more
             os._exit(1)
@@ -151,14 +149,18 @@ def _work(writer: Writer, jobs: int, *, bundle: Path | None, device: str, satura
     from colorize_service.inference.bundle import BundleError
     from colorize_service.inference.session import DeviceUnavailable
     given = {name: value for name, value in options.items() if value not in (None, ())}
-    loading = ThreadPool(1).apply_async(load, (bundle, device, jobs, given))
+    loader = ThreadPool(1)
+    loading = loader.apply_async(load, (bundle, device, jobs, given))
+    loader.close()
     from colorize_service.cli.photos import Colorizer, attempt  # brings Pillow, while the model is loaded
     try:
-        colorizer = Colorizer(*loading.get(), saturation, quality, spread=jobs == 1)
+        colorizer = Colorizer(*loading.get(), saturation, quality, spread=jobs < available_cpus())
     except BundleError as error:
         raise click.BadParameter(str(error), param_hint="--bundle") from None
     except DeviceUnavailable as error:
         raise click.BadParameter(str(error), param_hint="--device") from None
     except OptionNotTaken as error:
         raise click.UsageError(str(error)) from None
+    except Exception as error:
+        raise click.ClickException(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
     return functools.partial(attempt, colorizer, writer)

@@ -32,7 +32,7 @@ class BundleFile(msgspec.Struct):
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in self.path:
             raise ValueError(f"The path {self.path!r} is not within the bundle")
 
 
@@ -71,7 +71,7 @@ class Bundle:
             raise BundleError(f"{folder / 'manifest.json'} cannot be read: {error.strerror}.") from error
         try:
             self.manifest = msgspec.json.decode(text, type=Manifest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._wrong(error) from None
         if self.manifest.format != FORMAT:
             raise BundleError(f"{folder} is a bundle of format {self.manifest.format}; this version reads format "

@@ -222,7 +222,8 @@ def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_p
     for i in range(1, 200):
         os.link(tmp_path / "0.jpg", tmp_path / f"{i}.jpg")
     process = subprocess.Popen([*COMMAND, "."], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, bufsize=0)  # so that nothing of the next line is read
+                               stderr=subprocess.PIPE, bufsize=0,  # so that nothing of the next line is read
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background jobs ignore it
     process.stdout.readline()
     for each in signals:
         process.send_signal(each)

@@ -295,7 +295,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, g
 
 def test_nginx_answers_in_json_when_the_service_is_stopped_or_too_slow(serve, tmp_path, large_jpeg):
     service = serve(TRUSTED_PROXIES=1)
-    with Nginx(tmp_path, service.port, **{"proxy_read_timeout 180s;": "proxy_read_timeout 100ms;"}) as nginx:
+    with Nginx(tmp_path, service.port, **{"proxy_read_timeout 180s;": "proxy_read_timeout 20ms;"}) as nginx:
         slow = post(nginx.url, large_jpeg)
         service.stop()
         stopped = requests.get(f"{nginx.url}/health", timeout=10)

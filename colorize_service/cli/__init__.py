@@ -1,5 +1,6 @@
 """The command line: ``colorize PHOTO…`` converts files, ``colorize serve`` starts the service. See docs/cli.md."""
 
+import gc
 import sys
 
 
@@ -8,5 +9,6 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         from colorize_service.cli.serve import serve
         serve(sys.argv[2:], prog_name="colorize serve")
+    gc.disable()  # nothing of what is imported is garbage; `convert` enables it again
     from colorize_service.cli.convert import convert
     convert(prog_name="colorize")

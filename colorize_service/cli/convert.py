@@ -1,6 +1,7 @@
 """``colorize PHOTO…``."""
 
 import functools
+import gc
 import math
 import os
 import re
@@ -113,6 +114,8 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
     try:
         jobs = min(jobs or available_cpus(), len(tasks))
         work = _work(writer, jobs, **model)
+        gc.freeze()
+        gc.enable()
         with report:
             pool = ThreadPool(jobs)
             for outcome in pool.imap_unordered(work, tasks):

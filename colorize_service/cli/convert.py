@@ -65,8 +65,9 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._handle)
 
     def _handle(self, *_: object) -> None:
-        before, self._last = self._last, time.monotonic()
-        if self._last - before > CLOSELY:
+        now = time.monotonic()
+        if now - self._last > CLOSELY:
+            self._last = now
             raise KeyboardInterrupt
 
     @staticmethod

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import requests
 from PIL import Image
 
+from colorize_service.cli import photos
 from colorize_service.cli.files import ResultExists, Writer
 from tests.conftest import decode, encode
 from tests.server import ROOT, wait_until
@@ -195,6 +197,15 @@ def test_programs_get_a_json_object_for_each_photo(colorize, photo):
     assert sorted(lines, key=lambda line: line["source"]) == [
         {"source": "missing.jpg", "result": None, "error": "It cannot be read: No such file or directory."},
         {"source": "photo.jpg", "result": "photo-color.jpg", "error": None}]
+
+
+def test_a_small_photo_is_read_where_memory_is_scarce(photo):
+    tracemalloc.start()
+    try:
+        assert photos._read(photo) == photo.read_bytes()
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(colorize, photo, small_disk):

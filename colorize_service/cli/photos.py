@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30
 MAX_PIXELS = 250_000_000
+
+_PIECE = 2**20
 
 
 class Colorizer:
@@ -90,7 +93,9 @@ def _problem(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> 
 
 def _read(source: Path) -> bytes:
     with open(sys.stdin.fileno() if source == STDIN else source, "rb", closefd=source != STDIN) as file:
-        return file.read(MAX_BYTES + 1)
+        # In pieces, since a read that names the limit sets aside a buffer of that size.
+        pieces = iter(lambda: file.read(_PIECE), b"")
+        return b"".join(islice(pieces, MAX_BYTES // _PIECE + 1))
 
 
 def _reason(error: OSError) -> str:

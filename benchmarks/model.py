@@ -29,7 +29,7 @@ def session(path: Path, profile: bool = False) -> ort.InferenceSession:
     """A session on one thread of the CPU."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # as the service runs it
+    options.enable_mem_pattern = False  # as the service runs it
     if profile:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(tempfile.gettempdir()) / "colorize-profile")

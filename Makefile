@@ -40,7 +40,7 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: requirements.txt export/requirements.txt tests/requirements.txt | $(VENV)/bin/python
+$(VENV)/.test: requirements.txt export/requirements.txt training/requirements.txt tests/requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	# Without torchvision, which it names and which has to fit the build of torch; see tests/open_clip_text.py.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps open_clip_torch==3.3.0

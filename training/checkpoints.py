@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from training.model import ColorizeNetLite
+
 # How the interim model, of the same encoder and decoder without hints, named what this one took over.
 _INTERIM_NAMES = {
     "e.": "encoder.net.",
@@ -35,7 +37,7 @@ def load(path, device="cpu"):
 
 
 def soup(paths):
-    """The mean of several training checkpoints of one run, with their prior: {"average": state dict, "prior": (Q,)}.
+    """The mean of several training checkpoints of one run: {"encoder": name, "average": state dict, "prior": (Q,)}.
 
     Weights from different moments of a run average well, and generalise better (Wortsman et al. 2022, "Model soups").
     """
@@ -45,7 +47,14 @@ def soup(paths):
         if value.is_floating_point():
             value = torch.stack([state["average"][name] for state in states]).mean(dim=0)
         average[name] = value
-    return {"average": average, "prior": states[0]["prior"]}
+    return {"encoder": states[0]["encoder"], "average": average, "prior": states[0]["prior"]}
+
+
+def network(state):
+    """The network of a checkpoint or a soup with its averaged weights, ready to run."""
+    model = ColorizeNetLite(state["encoder"])
+    model.load_state_dict(state["average"])
+    return model.eval().requires_grad_(False)
 
 
 def _from_interim(state):

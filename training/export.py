@@ -20,13 +20,12 @@ from training.colorizer import MAX_PIXELS, MULTIPLE, SHORTER_SIDE
 from training.graph import halve_weights, skip_without_hints
 from training.hint_spread import HintSpread
 from training.losses import bin_rarity
-from training.model import ColorizeNetLite
 
 NAME = "lite.onnx"
 OPSET = 18
 SHAPES = ((1, 192, 192), (2, 192, 320), (1, 32, 64), (1, 256, 32), (1, 32, 32))
 SOURCE = (
-    "Trained by this project from EfficientNet-Lite0 (ImageNet weights, Apache-2.0) on public research photo sets: "
+    "Trained by this project from {encoder} (ImageNet weights, Apache-2.0) on public research photo sets: "
     "Imagenette, Imagewoof, Intel Image Classification, Caltech-101, Clothing Co-Parsing, Houses, Flickr8k subset, "
     "flower recognition, clothing dataset, face-mask faces."
 )
@@ -51,8 +50,7 @@ def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
     picture's mean chroma to take away. rebalance: how much of the training weights of rare bins is taken back, 0 none
     and 1 all; they act on the chances like a factor, so the head's bias can undo them.
     """
-    model = ColorizeNetLite()
-    model.load_state_dict(soup["average"])
+    model = checkpoints.network(soup)
     with torch.no_grad():
         if temperature:
             model.temperature.fill_(temperature)
@@ -60,7 +58,7 @@ def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
         model.cast.fill_(cast)
         rarity = bin_rarity(soup["prior"].numpy())
         model.head.bias -= rebalance * torch.from_numpy(np.log(rarity)).float()
-    return model.eval().requires_grad_(False)
+    return model
 
 
 def write_onnx(model, path):
@@ -97,7 +95,7 @@ def compare(model, path):
             yield (n, height, width, "hints" if with_hints else "no hints"), float(np.abs(got - expected).max())
 
 
-def manifest(path, version, shorter_side):
+def manifest(path, version, shorter_side, encoder):
     """The bundle's manifest, a dict ready for JSON."""
     content = path.read_bytes()
     return {
@@ -110,7 +108,7 @@ def manifest(path, version, shorter_side):
         "files": {
             "model": {"path": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
         },
-        "source": SOURCE,
+        "source": SOURCE.format(encoder=encoder.replace("efficientnet-lite", "EfficientNet-Lite")),
         "licence": "Apache-2.0",
     }
 
@@ -132,7 +130,7 @@ def main(argv=None):
     soup = checkpoints.soup(args.checkpoint)
     model = load_model(soup, args.temperature, args.rebalance, args.vividness, args.cast)
     write_onnx(model, path)
-    content = manifest(path, args.version, args.shorter_side)
+    content = manifest(path, args.version, args.shorter_side, soup["encoder"])
     (args.out / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     for case, error in compare(model, path):

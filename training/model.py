@@ -1,7 +1,7 @@
 """ColorizeNet-Lite: luminance and sparse colour hints in, chroma at a quarter of the resolution out.
 
-An EfficientNet-Lite0 encoder (Tan, Le 2019, without squeeze-and-excitation and with ReLU6), a light U-Net decoder,
-and a distribution over the in-gamut ab bins that an annealed mean turns into chroma (Zhang et al. 2016). Hints (Zhang
+An EfficientNet-Lite encoder (Tan, Le 2019, without squeeze-and-excitation and with ReLU6), a light U-Net decoder, and a
+distribution over the in-gamut ab bins that an annealed mean turns into chroma (Zhang et al. 2016). Hints (Zhang
 et al. 2017) enter at every scale through branches that start at zero, and spread over like surfaces by attention
 (``hint_spread``).
 """
@@ -16,9 +16,11 @@ from training.hint_spread import HintSpread, hint_pyramid
 
 TEMPERATURE = 0.38
 
-# Blocks of the encoder after which a scale is complete: 1/4, 1/8, 1/16, 1/32, and the channels that leave them.
-_TAPS = (2, 4, 10, 15)
-_CHANNELS = (24, 40, 112, 320)
+# For each encoder: the blocks after which a scale is complete, 1/4, 1/8, 1/16 and 1/32, and the channels that leave them.
+ENCODERS = {
+    "efficientnet-lite0": ((2, 4, 10, 15), (24, 40, 112, 320)),
+    "efficientnet-lite2": ((3, 6, 14, 20), (24, 48, 120, 352)),
+}
 
 # ImageNet's mean and deviation of gray levels: the encoder learned on pictures so normalised.
 _GRAY_MEAN, _GRAY_DEVIATION = 0.449, 0.226
@@ -39,34 +41,37 @@ def _zero(module):
 
 
 class Encoder(nn.Module):
-    """EfficientNet-Lite0 on a gray picture. The stem and the blocks up to 1/4 stay as ImageNet made them."""
+    """EfficientNet-Lite on a gray picture. The stem and the blocks up to 1/4 stay as ImageNet made them."""
 
-    def __init__(self):
+    def __init__(self, name):
+        """name: one of ENCODERS."""
         super().__init__()
-        self.net = EfficientNet.from_name("efficientnet-lite0")
+        self.name = name
+        self.taps, self.channels = ENCODERS[name]
+        self.net = EfficientNet.from_name(name)
         self.net._conv_head = self.net._bn1 = self.net._fc = nn.Identity()
         self.hints = nn.Sequential(
             nn.Conv2d(3, 32, 3, padding=1, bias=False),
             nn.ReLU6(),
-            _zero(nn.Conv2d(32, _CHANNELS[0], 3, padding=1, bias=False)),
+            _zero(nn.Conv2d(32, self.channels[0], 3, padding=1, bias=False)),
         )
 
     def frozen_modules(self):
         """The layers that are not trained: edges and textures of ImageNet serve gray pictures as they are."""
-        return [self.net._conv_stem, self.net._bn0, *self.net._blocks[: _TAPS[0] + 1]]
+        return [self.net._conv_stem, self.net._bn0, *self.net._blocks[: self.taps[0] + 1]]
 
     def forward(self, luminance, hints_quarter):
         """Return the features at 1/4, 1/8, 1/16 and 1/32; luminance: (N, 1, H, W), hints_quarter: (N, 3, H/4, W/4)."""
         x = ((luminance / 100.0 - _GRAY_MEAN) / _GRAY_DEVIATION).expand(-1, 3, -1, -1)
         with torch.no_grad():
             x = self.net._swish(self.net._bn0(self.net._conv_stem(x)))
-            for block in self.net._blocks[: _TAPS[0] + 1]:
+            for block in self.net._blocks[: self.taps[0] + 1]:
                 x = block(x)
         x = x + self.hints(hints_quarter)
         features = [x]
-        for i, block in enumerate(self.net._blocks[_TAPS[0] + 1 :], _TAPS[0] + 1):
+        for i, block in enumerate(self.net._blocks[self.taps[0] + 1 :], self.taps[0] + 1):
             x = block(x)
-            if i in _TAPS:
+            if i in self.taps:
                 features.append(x)
         return features
 
@@ -132,7 +137,8 @@ def _double(x):
 class ColorizeNetLite(nn.Module):
     """The whole network. ``forward`` gives logits over the bins, ``colorize`` chroma."""
 
-    def __init__(self, dropout=0.1):
+    def __init__(self, encoder, dropout=0.1):
+        """encoder: one of ENCODERS. dropout: chance of a channel of the middle to be dropped in training."""
         super().__init__()
         bins = torch.from_numpy(gamut_bins())
         self.register_buffer("bins", bins)
@@ -140,8 +146,8 @@ class ColorizeNetLite(nn.Module):
         # Chosen after training, hence no part of a checkpoint.
         self.register_buffer("vividness", torch.tensor(1.0), persistent=False)
         self.register_buffer("cast", torch.tensor(0.0), persistent=False)
-        quarter, eighth, sixteenth, deepest = _CHANNELS
-        self.encoder = Encoder()
+        self.encoder = Encoder(encoder)
+        quarter, eighth, sixteenth, deepest = self.encoder.channels
         self.context = nn.Sequential(nn.Conv2d(deepest, 160, 1, bias=False), nn.BatchNorm2d(160), nn.ReLU6())
         self.scene = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, 64, 1), nn.ReLU6())
         self.overview = Overview(160 + 64)

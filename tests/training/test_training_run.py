@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from colorize_service.inference import Setup, load_model
 from colorize_service.inference.bundle import Bundle
 from tests.server import ROOT
 from training import checkpoints, evaluate, export, train
-from training.colorizer import Colorizer
 
 QUICK = ("--batch", "1", "--threads", "1", "--float32")
 
@@ -108,11 +108,12 @@ def test_the_exported_graph_gives_what_the_network_gives(trained, bundle, capsys
 
 
 def test_the_service_takes_the_bundle_that_was_trained(bundle):
-    written = Bundle(bundle)
-    source = json.loads((bundle / "manifest.json").read_text())["source"]
-    assert source.startswith("Trained by this project from EfficientNet-Lite0 ")
-    assert written.manifest.version == "9.9.9" and written.path("model") == bundle / export.NAME
-    assert Colorizer(bundle).colorize(np.full((40, 60), 128, np.uint8)).shape == (40, 60, 3)
+    Bundle(bundle).verify()
+    model, _ = load_model(bundle, Setup("cpu", 1))
+    assert model.chroma(np.full((192, 256), 128, np.uint8)).shape == (48, 64, 2)
+    written = json.loads((bundle / "manifest.json").read_text())
+    assert written["version"] == "9.9.9"
+    assert written["source"].startswith("Trained by this project from EfficientNet-Lite0 ")
 
 
 def test_the_table_has_every_row_and_figure(photos, bundle, capsys):

@@ -73,6 +73,7 @@ def seconds(*command: str) -> np.ndarray:
 def measure(size: tuple[int, int], photos: int, runs: int) -> None:
     """Print one row of the table."""
     from benchmarks.service import photo  # here, since the loop is to import nothing that it does not need
+
     threads = available_cpus()
     with tempfile.TemporaryDirectory() as root:
         folder, results = Path(root, "photos"), Path(root, "results")
@@ -87,8 +88,11 @@ def measure(size: tuple[int, int], photos: int, runs: int) -> None:
         rounds = np.array([[seconds(*each) for each in (command, *loops)] for _ in range(runs)])  # the machine varies
     (ours, cpu), (floor, cpu_floor), (pillow, _) = np.median(rounds, axis=0)
     ratios = np.median(rounds[:, :1] / rounds[:, 1:], axis=0)
-    print(f"| {size[0]}×{size[1]} | {photos / ours:.1f} | {ours:.2f} | {floor:.2f} | {ratios[0, 0]:.2f} | {pillow:.2f} | "
-          f"{ratios[1, 0]:.2f} | {cpu:.2f} | {cpu_floor:.2f} | {ratios[0, 1]:.2f} |", flush=True)
+    print(
+        f"| {size[0]}×{size[1]} | {photos / ours:.1f} | {ours:.2f} | {floor:.2f} | {ratios[0, 0]:.2f} | {pillow:.2f} | "
+        f"{ratios[1, 0]:.2f} | {cpu:.2f} | {cpu_floor:.2f} | {ratios[0, 1]:.2f} |",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -99,9 +103,13 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=50)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}, "
-          f"{arguments.photos} photos\n")
-    print("| photo | photos/s | s | loop s | times loop | with Pillow s | times that | CPU s | loop CPU s | times loop |")
+    print(
+        f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}, "
+        f"{arguments.photos} photos\n"
+    )
+    print(
+        "| photo | photos/s | s | loop s | times loop | with Pillow s | times that | CPU s | loop CPU s | times loop |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for size in SIZES:
         measure(size, arguments.photos, arguments.runs)

@@ -40,8 +40,10 @@ class Case:
     full: bool
 
 
-CASES = [Case("CPU, a fifth of the width", "cpu", "fp32", 256, 4, (1, 2, 4), False),
-         Case("GPU, full size", "cuda", "fp16", 512, 20, (1, 2, 4, 8), True)]
+CASES = [
+    Case("CPU, a fifth of the width", "cpu", "fp32", 256, 4, (1, 2, 4), False),
+    Case("GPU, full size", "cuda", "fp16", 512, 20, (1, 2, 4, 8), True),
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Figures:
 def service(case: Case, folder: Path) -> Figures:
     """The service's own loop on the exported bundle."""
     from colorize_service.inference import Options, Setup, load_model
+
     setup = Setup(device=case.device, threads=available_cpus(), max_batch=max(case.batches))
     model, _ = load_model(folder / "bundle", setup)
     luma = _luma(case.side)
@@ -102,17 +105,20 @@ def floor(case: Case, folder: Path) -> tuple[float, float]:
 
 def _dtype(case: Case):
     import torch
+
     return torch.float16 if case.precision == "fp16" else torch.float32
 
 
 def _reference(case: Case, folder: Path):
     from export.checkpoint import Checkpoint
     from tests.reference import Reference
+
     return Reference(Checkpoint(folder / "checkpoint.safetensors"), case.device, _dtype(case))
 
 
 def _run_reference(case: Case, reference, batch: int, steps: int) -> None:
     import torch
+
     hint = np.repeat(_luma(case.side)[None, None] / np.float32(255), 3, axis=1).repeat(batch, axis=0)
     latents = np.random.default_rng(0).standard_normal((batch, 4, case.side // 8, case.side // 8), np.float32)
     with torch.inference_mode():
@@ -172,26 +178,47 @@ def measure(case: Case, folder: Path) -> None:
     prepare(case, folder)
     theirs, ours = alone(diffusers, case, folder), alone(service, case, folder)
     work, rate = alone(floor, case, folder)
-    print(f"\n{case.title}: {case.side}×{case.side}, {case.steps} steps with guidance, {case.precision}; "
-          f"{work:.3g} TFLOP a picture, {rate:.3g} TFLOP/s in a matrix product.\n")
+    print(
+        f"\n{case.title}: {case.side}×{case.side}, {case.steps} steps with guidance, {case.precision}; "
+        f"{work:.3g} TFLOP a picture, {rate:.3g} TFLOP/s in a matrix product.\n"
+    )
     print("| | s a picture | times the floor | pictures/s, best batch | peak memory, GB |\n|---|---|---|---|---|")
     for name, figures in (("diffusers, eager", theirs), ("the service", ours)):
         best = max(figures.seconds, key=lambda batch: batch / figures.seconds[batch])
-        print(f"| {name} | {figures.seconds[1]:.3g} | {figures.seconds[1] * rate / work:.1f} | "
-              f"{figures.pictures_per_second:.3g} (batch {best}) | {figures.memory:.1f} |")
+        print(
+            f"| {name} | {figures.seconds[1]:.3g} | {figures.seconds[1] * rate / work:.1f} | "
+            f"{figures.pictures_per_second:.3g} (batch {best}) | {figures.memory:.1f} |"
+        )
     print(f"| floor | {work / rate:.3g} | 1 | {rate / work:.3g} | |")
-    print(f"\nThe service is {theirs.seconds[1] / ours.seconds[1]:.2f} times as fast on one picture and "
-          f"{ours.pictures_per_second / theirs.pictures_per_second:.2f} times on many.")
+    print(
+        f"\nThe service is {theirs.seconds[1] / ours.seconds[1]:.2f} times as fast on one picture and "
+        f"{ours.pictures_per_second / theirs.pictures_per_second:.2f} times on many."
+    )
 
 
 def prepare(case: Case, folder: Path) -> None:
     """Write a checkpoint with random weights and export it."""
     from export.layout import Sizes
     from tests.export.checkpoints import SMALL, state_dict, write
+
     write(folder / "checkpoint.safetensors", state_dict(Sizes() if case.full else SMALL))
-    subprocess.run([sys.executable, "-m", "export", folder / "checkpoint.safetensors", "--out", folder / "bundle",
-                    "--precision", case.precision, "--size", str(case.side),
-                    "--variant", "cuda" if case.device == "cuda" else "plain"], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "export",
+            folder / "checkpoint.safetensors",
+            "--out",
+            folder / "bundle",
+            "--precision",
+            case.precision,
+            "--size",
+            str(case.side),
+            "--variant",
+            "cuda" if case.device == "cuda" else "plain",
+        ],
+        check=True,
+    )
 
 
 def main() -> None:

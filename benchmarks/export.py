@@ -30,8 +30,10 @@ def main() -> int:
     files = [path for path in out.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     read, written = sum(map(read_once, [checkpoint] if checkpoint.is_file() else [])), write_once(out.parent, size)
-    print(f"time    {seconds:8.0f} s    floor {read + written:6.1f} s: the checkpoint read in {read:.1f} s, "
-          f"{size / 1e9:.2f} GB written in {written:.1f} s")
+    print(
+        f"time    {seconds:8.0f} s    floor {read + written:6.1f} s: the checkpoint read in {read:.1f} s, "
+        f"{size / 1e9:.2f} GB written in {written:.1f} s"
+    )
     print(f"memory  {peak / 1e9:8.1f} GB   at most; {kept / 1e9:.1f} GB without the files that are mapped into it")
     for path in sorted(files):
         print(f"{path.name:<20} {path.stat().st_size / 1e6:10.1f} MB")

@@ -26,7 +26,8 @@ class Floor:
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or it would disturb what comes next
         self._session = ort.InferenceSession(
-            str(EMBEDDED_BUNDLE / "lite.onnx"), options, providers=["CPUExecutionProvider"])
+            str(EMBEDDED_BUNDLE / "lite.onnx"), options, providers=["CPUExecutionProvider"]
+        )
         self._model = load_model(EMBEDDED_BUNDLE, Setup("cpu", 1))[0]
         self._result = self._colorize_once()
 
@@ -34,8 +35,10 @@ class Floor:
         photo = imaging.open_photo(self._jpeg, max_pixels=10**9)
         luma = photo.luma()
         size = self._model.processing_size(*luma.size)
-        self._input = {"luminance": np.zeros((1, 1, *size[::-1]), np.float32),
-                       "hints": np.zeros((1, 3, *size[::-1]), np.float32)}
+        self._input = {
+            "luminance": np.zeros((1, 1, *size[::-1]), np.float32),
+            "hints": np.zeros((1, 3, *size[::-1]), np.float32),
+        }
         coloured = imaging.add_chroma(luma, self._model.chroma(imaging.shrink(luma, size)), self._quality)
         return planes(io.BytesIO(coloured))
 

@@ -7,19 +7,19 @@ import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is loaded
 
-import json  # noqa: E402
-import resource  # noqa: E402
-import statistics  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from math import prod  # noqa: E402
-from pathlib import Path  # noqa: E402
+import json
+import resource
+import statistics
+import tempfile
+import time
+from math import prod
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import onnxruntime as ort  # noqa: E402
+import numpy as np
+import onnxruntime as ort
 
-from colorize_service.inference.bundle import Bundle  # noqa: E402
-from colorize_service.settings import EMBEDDED_BUNDLE  # noqa: E402
+from colorize_service.inference.bundle import Bundle
+from colorize_service.settings import EMBEDDED_BUNDLE
 
 SHAPES = [(192, 192), (224, 224), (224, 288), (224, 320)]
 RUNS = 30
@@ -84,13 +84,17 @@ def main() -> None:
         rows.append((shape, statistics.median(times[3:])))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rate = peak_rate()
-    print(f"{path.stat().st_size / 1e6:.1f} MB on disk; peak memory of the process {memory:.0f} MB.\n"
-          f"One core: {rate / 1e9:.1f} G multiply-adds/s in a matrix product.\n")
+    print(
+        f"{path.stat().st_size / 1e6:.1f} MB on disk; peak memory of the process {memory:.0f} MB.\n"
+        f"One core: {rate / 1e9:.1f} G multiply-adds/s in a matrix product.\n"
+    )
     print("| height×width | ms, one core | M multiply-adds | floor ms | times floor |\n|---|---|---|---|---|")
     for shape, seconds in rows:
         work = multiply_adds(path, shape)
-        print(f"| {shape[0]}×{shape[1]} | {seconds * 1e3:.0f} | {work / 1e6:.0f} | {work / rate * 1e3:.0f} | "
-              f"{seconds * rate / work:.1f} |")
+        print(
+            f"| {shape[0]}×{shape[1]} | {seconds * 1e3:.0f} | {work / 1e6:.0f} | {work / rate * 1e3:.0f} | "
+            f"{seconds * rate / work:.1f} |"
+        )
 
 
 if __name__ == "__main__":

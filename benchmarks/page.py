@@ -118,8 +118,10 @@ def main() -> None:
     print(f"| largest paint, ms | {median('largest', seen)} | {median('largest', floors)} |")
     print(f"| layout shift, most | {max(one['shift'] for one in seen):.3f} | 0 |")
     print(f"| layout shift with a photo coloured, most | {max(one['flow'] for one in seen):.3f} | 0 |")
-    print(f"| photo chosen to colours shown, ms | {statistics.median(times) * 1e3:.0f} | "
-          f"{statistics.median(calls) * 1e3:.0f} |")
+    print(
+        f"| photo chosen to colours shown, ms | {statistics.median(times) * 1e3:.0f} | "
+        f"{statistics.median(calls) * 1e3:.0f} |"
+    )
 
 
 if __name__ == "__main__":

@@ -32,8 +32,10 @@ MB = 2**20
 
 def photo(width: int, height: int, quality: int = 90) -> bytes:
     """A gray JPEG with the detail of real photos at every size: a mosaic of photos at their own resolution."""
-    tiles = itertools.cycle(Image.fromarray(getattr(data, name)()).convert("L")
-                            for name in ("astronaut", "coffee", "chelsea", "rocket", "camera"))
+    tiles = itertools.cycle(
+        Image.fromarray(getattr(data, name)()).convert("L")
+        for name in ("astronaut", "coffee", "chelsea", "rocket", "camera")
+    )
     image = Image.new("L", (width, height))
     for top in range(0, height, 300):
         for left in range(0, width, 400):
@@ -45,8 +47,10 @@ def photo(width: int, height: int, quality: int = 90) -> bytes:
 
 def form(jpeg: bytes) -> bytes:
     """The multipart body that carries a photo."""
-    return (b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
-            b"Content-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--x--\r\n")
+    return (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--x--\r\n"
+    )
 
 
 class Client:
@@ -98,8 +102,9 @@ def under_load(port: int, bodies: list[bytes], duration: float, count: int | Non
         Photos a second, and the seconds of each ``/health`` that was asked for meanwhile.
     """
     stop, done, health = threading.Event(), itertools.count(), []
-    supply = iter(itertools.cycle(bodies)) if count is None else iter(
-        list(itertools.islice(itertools.cycle(bodies), count)))
+    supply = (
+        iter(itertools.cycle(bodies)) if count is None else iter(list(itertools.islice(itertools.cycle(bodies), count)))
+    )
     lock = threading.Lock()
 
     def work() -> None:
@@ -152,8 +157,11 @@ def measure_size(service: Service, size: tuple[int, int], idle: int, runs: int, 
     peak = memory.peak() - idle
     best = floor.photos_per_second(jpeg, quality, threads, duration / 2)
     median, least = statistics.median(times), statistics.median(floors)
-    print(f"| {size[0]}×{size[1]} | {median * 1e3:.0f} | {np.percentile(times, 95) * 1e3:.0f} | {least * 1e3:.0f} | "
-          f"{median / least:.2f} | {rate:.1f} | {best:.1f} | {peak / MB:.0f} |", flush=True)
+    print(
+        f"| {size[0]}×{size[1]} | {median * 1e3:.0f} | {np.percentile(times, 95) * 1e3:.0f} | {least * 1e3:.0f} | "
+        f"{median / least:.2f} | {rate:.1f} | {best:.1f} | {peak / MB:.0f} |",
+        flush=True,
+    )
     return health
 
 
@@ -168,22 +176,28 @@ def main() -> None:
         memory = Memory(service)
         idle = memory.now()
         print(f"Idle, model loaded: {idle / MB:.0f} MB resident.\n")
-        print("| photo | median ms | 95 % ms | floor ms | times floor | photos/s, 8 clients | floor photos/s | "
-              "MB over idle, 8 clients |")
+        print(
+            "| photo | median ms | 95 % ms | floor ms | times floor | photos/s, 8 clients | floor photos/s | "
+            "MB over idle, 8 clients |"
+        )
         print("|---|---|---|---|---|---|---|---|")
         health = []
         for size in SIZES:
             health += measure_size(service, size, idle, arguments.runs, arguments.seconds)
-        print(f"\n/health with 8 clients posting without pause: median {statistics.median(health) * 1e3:.1f} ms, "
-              f"99 % {np.percentile(health, 99) * 1e3:.1f} ms, of {len(health)}.")
+        print(
+            f"\n/health with 8 clients posting without pause: median {statistics.median(health) * 1e3:.1f} ms, "
+            f"99 % {np.percentile(health, 99) * 1e3:.1f} ms, of {len(health)}."
+        )
         sizes = [(320 + 97 * i % 1700, 240 + 61 * i % 1500) for i in range(23)]
         bodies = [form(photo(*size)) for size in sizes]
         first = arguments.photos // 5
         under_load(service.port, bodies, 0, first)
         after_first = memory.now()
         under_load(service.port, bodies, 0, arguments.photos - first)
-        print(f"Memory after {first} mixed photos {after_first / MB:.0f} MB, after {arguments.photos} "
-              f"{memory.now() / MB:.0f} MB.")
+        print(
+            f"Memory after {first} mixed photos {after_first / MB:.0f} MB, after {arguments.photos} "
+            f"{memory.now() / MB:.0f} MB."
+        )
 
 
 if __name__ == "__main__":

@@ -11,5 +11,6 @@ def __getattr__(name: str) -> object:
     """``create_app``, imported when it is asked for: the command line does without Flask, in half the time."""
     if name == "create_app":
         from colorize_service.app import create_app
+
         return create_app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

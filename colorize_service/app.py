@@ -37,8 +37,12 @@ def create_app(settings: Settings) -> Service:
     app.settings = settings
     app.storage = _storage(settings)
     app.metrics = Metrics()
-    app.engine = Engine(settings.model_bundle, _setup(settings), _queue(settings, app.metrics.watch("colorize")),
-                        app.metrics.model_is_loaded)
+    app.engine = Engine(
+        settings.model_bundle,
+        _setup(settings),
+        _queue(settings, app.metrics.watch("colorize")),
+        app.metrics.model_is_loaded,
+    )
     app.upload_queue = _queue(settings, app.metrics.watch("upload"))
 
     logs.init_app(app)
@@ -48,8 +52,13 @@ def create_app(settings: Settings) -> Service:
     api.init_app(app)
     app.register_blueprint(docs.blueprint)
     web.init_app(app)
-    CORS(app, origins=settings.cors_origins, send_wildcard=True, max_age=86400,
-         expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"])
+    CORS(
+        app,
+        origins=settings.cors_origins,
+        send_wildcard=True,
+        max_age=86400,
+        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
+    )
 
     app.wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout, lingering=settings.threads // 4)
     if settings.trusted_proxies:
@@ -71,4 +80,5 @@ def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue
 
 def _setup(settings: Settings) -> Setup:
     return Setup(
-        settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch)
+        settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch
+    )

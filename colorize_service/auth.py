@@ -69,15 +69,24 @@ class AppCheckVerifier:
     before the first token comes.
     """
 
-    def __init__(self, project_id: str, jwks_url: str | None = None, *, lifespan: float = 6 * 3600,
-                 cooldown: float = 30.0, fetch_timeout: float = 5.0, patience: float = 2.0):
+    def __init__(
+        self,
+        project_id: str,
+        jwks_url: str | None = None,
+        *,
+        lifespan: float = 6 * 3600,
+        cooldown: float = 30.0,
+        fetch_timeout: float = 5.0,
+        patience: float = 2.0,
+    ):
         if not project_id or not project_id.strip():
             raise ValueError("App Check needs the id of the Firebase project.")
         self._audience = f"projects/{project_id}"
         keys = _KeyRing(jwks_url or APP_CHECK_JWKS_URL, lifespan, cooldown, fetch_timeout, patience)
         # firebase-admin wants a credential although verifying needs none, and a name of its own for each app.
         self._app = firebase_admin.initialize_app(
-            AnonymousCredentials(), {"projectId": project_id}, name=f"app-check-{uuid.uuid4()}")
+            AnonymousCredentials(), {"projectId": project_id}, name=f"app-check-{uuid.uuid4()}"
+        )
         weakref.finalize(self, firebase_admin.delete_app, self._app)
         service = app_check._get_app_check_service(self._app)
         # Its own client blocks every thread during a fetch and forgets its keys. No public way leads to it, so make
@@ -197,7 +206,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     Raises ValueError when App Check is on and the project's id is missing.
     """
     app.extensions["app_check"] = (
-        AppCheckVerifier(settings.firebase_project_id, settings.app_check_jwks_url) if settings.app_check else None)
+        AppCheckVerifier(settings.firebase_project_id, settings.app_check_jwks_url) if settings.app_check else None
+    )
 
 
 def app_check_required(view):

@@ -14,8 +14,10 @@ def _write_json_error(client: socket.socket, status: int, reason: str, message: 
     """Answer what Gunicorn refuses before the application sees it (a malformed request line, a header that is too
     long), in the form of every other error instead of an HTML page."""
     body = json.dumps({"detail": message or reason}).encode()
-    head = (f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n")
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     util.write_nonblock(client, head.encode("latin-1") + body)
 
 

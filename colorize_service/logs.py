@@ -16,7 +16,9 @@ def logging_config(level: str, log_format: str) -> dict:
     """The ``logging.config.dictConfig`` of the whole process: everything to standard error, one line a record."""
     json_formatter = {
         "()": "pythonjsonlogger.json.JsonFormatter",
-        "fmt": "{levelname}{name}{message}", "style": "{", "timestamp": "time",
+        "fmt": "{levelname}{name}{message}",
+        "style": "{",
+        "timestamp": "time",
         "rename_fields": {"levelname": "level", "name": "logger"},
     }
     text_formatter = {"format": "%(asctime)s %(levelname)-7s %(message)s"}
@@ -56,12 +58,19 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     milliseconds = round((time.perf_counter() - g.started) * 1000, 1)
     fields = {
-        "request_id": g.request_id, "method": request.method, "path": request.path,
-        "status": response.status_code, "ms": milliseconds, "client": request.remote_addr,
-        "bytes_in": request.content_length, "bytes_out": response.content_length, **g.log_fields,
+        "request_id": g.request_id,
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "ms": milliseconds,
+        "client": request.remote_addr,
+        "bytes_in": request.content_length,
+        "bytes_out": response.content_length,
+        **g.log_fields,
     }
-    log.info("%s %s %s %s ms", request.method, _printable(request.path), response.status_code, milliseconds,
-             extra=fields)
+    log.info(
+        "%s %s %s %s ms", request.method, _printable(request.path), response.status_code, milliseconds, extra=fields
+    )
     return response
 
 

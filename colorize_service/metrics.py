@@ -27,28 +27,45 @@ class Metrics:
     def __init__(self):
         registry = self._registry = CollectorRegistry()
         self.requests = Counter(
-            "colorize_requests", "Requests answered.", ["method", "route", "status"], registry=registry)
+            "colorize_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
         self.request_seconds = Histogram(
-            "colorize_request_seconds", "Time from a request's headers to its answer.", ["route"], buckets=_SECONDS,
-            registry=registry)
+            "colorize_request_seconds",
+            "Time from a request's headers to its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.queue_seconds = Histogram(
-            "colorize_queue_seconds", "Time that photos waited for their turn.", buckets=_SECONDS, registry=registry)
+            "colorize_queue_seconds", "Time that photos waited for their turn.", buckets=_SECONDS, registry=registry
+        )
         self.engine_seconds = Histogram(
-            "colorize_engine_seconds", "Time that photos were in the model.", buckets=_SECONDS, registry=registry)
-        self.received = Counter(
-            "colorize_received_bytes", "Bytes of request bodies, as declared.", registry=registry)
+            "colorize_engine_seconds", "Time that photos were in the model.", buckets=_SECONDS, registry=registry
+        )
+        self.received = Counter("colorize_received_bytes", "Bytes of request bodies, as declared.", registry=registry)
         self.sent = Counter("colorize_sent_bytes", "Bytes of answers' bodies.", registry=registry)
         self.waiting = Gauge(
-            "colorize_photos_waiting", "Photos waiting for their turn.", ["queue"], registry=registry,
-            multiprocess_mode="livesum")
+            "colorize_photos_waiting",
+            "Photos waiting for their turn.",
+            ["queue"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.in_work = Gauge(
-            "colorize_photos_in_work", "Photos in work.", ["queue"], registry=registry, multiprocess_mode="livesum")
+            "colorize_photos_in_work", "Photos in work.", ["queue"], registry=registry, multiprocess_mode="livesum"
+        )
         self.model_loaded = Gauge(
-            "colorize_model_loaded", "1 if each worker has its model, else 0.", registry=registry,
-            multiprocess_mode="livemin")
+            "colorize_model_loaded",
+            "1 if each worker has its model, else 0.",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
         self.memory = Gauge(
-            "colorize_memory_bytes", "Resident memory of each worker after its last request.", registry=registry,
-            multiprocess_mode="liveall")
+            "colorize_memory_bytes",
+            "Resident memory of each worker after its last request.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
 
     def init_app(self, app: Flask) -> None:
         """Count each request of the application."""
@@ -62,6 +79,7 @@ class Metrics:
         def changed(busy: int, line: int) -> None:
             in_work.set(busy)
             waiting.set(line)
+
         return changed
 
     def model_is_loaded(self) -> None:

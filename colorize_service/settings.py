@@ -56,74 +56,105 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")
     port: int = Field(7860, ge=1, le=65535, description="Port to listen on.")
     public_base_url: str | None = Field(
-        None, description="Base of the links in answers, such as `https://api.example.com`; unset: as the client called.")
+        None,
+        description="Base of the links in answers, such as `https://api.example.com`; unset: as the client called.",
+    )
     trusted_proxies: int = Field(
-        0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed.")
+        0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed."
+    )
     cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
-        ["*"], min_length=1, description="Origins whose pages may call the API, separated by commas; `*` for any.")
+        ["*"], min_length=1, description="Origins whose pages may call the API, separated by commas; `*` for any."
+    )
 
     app_check: bool = Field(True, description="`on`: clients need a Firebase App Check token; `off`: nobody does.")
     firebase_project_id: str | None = Field(
-        None, pattern=r"^[a-z0-9][a-z0-9:.-]*$",
-        description="Firebase project whose App Check tokens are accepted; needed unless `APP_CHECK=off`.")
+        None,
+        pattern=r"^[a-z0-9][a-z0-9:.-]*$",
+        description="Firebase project whose App Check tokens are accepted; needed unless `APP_CHECK=off`.",
+    )
     app_check_jwks_url: str = Field(APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched.")
     firebase_web_api_key: str | None = Field(
-        None, description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on.")
+        None, description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+    )
     firebase_web_app_id: str | None = Field(
-        None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on.")
+        None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+    )
     recaptcha_site_key: str | None = Field(
-        None, description="Site key of the reCAPTCHA that the web app has in App Check; the page needs it where "
-                          "`APP_CHECK` is on.")
+        None,
+        description="Site key of the reCAPTCHA that the web app has in App Check; the page needs it where "
+        "`APP_CHECK` is on.",
+    )
     recaptcha_kind: Literal["v3", "enterprise"] = Field("v3", description="Kind of that reCAPTCHA.")
     page_frame_ancestors: Annotated[
-        list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)] = Field(
-        [], description="Origins whose pages may show this one in a frame, separated by commas; unset: none.")
+        list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)
+    ] = Field([], description="Origins whose pages may show this one in a frame, separated by commas; unset: none.")
 
     storage_dir: Path = Field(Path("data"), description="Folder for uploads and results; shared by all replicas.")
     model_bundle: Path = Field(EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none.")
+        "auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none."
+    )
 
     preset: Literal["reference", "fast", "cpu"] = Field(
-        "reference", description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
-                                 "in few steps at 256×256.")
+        "reference",
+        description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
+        "in few steps at 256×256.",
+    )
     guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
-        None, description="From which to which share of ColorizeNet's sampling it is guided, such as `0.2-0.8`; unset: "
-                          "as the preset has it.")
+        None,
+        description="From which to which share of ColorizeNet's sampling it is guided, such as `0.2-0.8`; unset: "
+        "as the preset has it.",
+    )
     max_batch: int | None = Field(
-        None, ge=1, le=64,
-        description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.")
+        None,
+        ge=1,
+        le=64,
+        description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.",
+    )
 
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
-    jpeg_quality: int = Field(96, ge=50, le=100, description="JPEG quality of stored pictures; from 96 on the "
-                              "encoder keeps the luminance most exactly.")
+    jpeg_quality: int = Field(
+        96,
+        ge=50,
+        le=100,
+        description="JPEG quality of stored pictures; from 96 on the encoder keeps the luminance most exactly.",
+    )
 
     workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
     max_in_work: int = Field(
-        default_factory=_share_of_cpus, ge=1,
+        default_factory=_share_of_cpus,
+        ge=1,
         description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores "
-                    "divided by `WORKERS`.")
+        "divided by `WORKERS`.",
+    )
     max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
     queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
     onnx_threads: int = Field(
-        default_factory=_share_of_cpus, ge=1,
-        description="ONNX Runtime threads of a worker; unset: the CPU cores divided by `WORKERS`.")
+        default_factory=_share_of_cpus,
+        ge=1,
+        description="ONNX Runtime threads of a worker; unset: the CPU cores divided by `WORKERS`.",
+    )
     threads: int = Field(
-        default_factory=_enough_threads, ge=1,
-        description="Request threads of a worker; unset: enough for all that is in work or waiting, and 16 more.")
+        default_factory=_enough_threads,
+        ge=1,
+        description="Request threads of a worker; unset: enough for all that is in work or waiting, and 16 more.",
+    )
     body_timeout: float = Field(60, gt=0, description="Longest time a client may take to send its request body.")
     header_timeout: float = Field(10, gt=0, description="Longest time a client may take to send its request headers.")
-    graceful_timeout: int = Field(
-        90, gt=0, description="How long a stopping server lets requests in work finish.")
+    graceful_timeout: int = Field(90, gt=0, description="How long a stopping server lets requests in work finish.")
 
     metrics_path: str = Field(
-        "/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus.")
+        "/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
+    )
     metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`.")
+        None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
+    )
 
     log_format: Literal["json", "text"] = Field("json", description="Log lines as JSON objects or for people.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
 
     @field_validator("host")
     @classmethod
@@ -181,7 +212,8 @@ class Settings(BaseSettings):
         if self.app_check and not self.firebase_project_id:
             raise ValueError(
                 "FIREBASE_PROJECT_ID is missing: set it to the Firebase project whose App Check tokens clients "
-                "send, or set APP_CHECK=off to serve everybody without a token")
+                "send, or set APP_CHECK=off to serve everybody without a token"
+            )
         return self
 
     @property

@@ -57,8 +57,9 @@ def _export(arguments: argparse.Namespace, say, report) -> None:
         source = Folders(arguments.base, checkpoint)
         origin = f"{arguments.base.name} and {checkpoint.name}, by diffusers"
     elif checkpoint.is_dir():
-        raise InputError(f"{checkpoint} is a folder: give the checkpoint's file, or the base model's folder too "
-                         "with --base FOLDER.")
+        raise InputError(
+            f"{checkpoint} is a folder: give the checkpoint's file, or the base model's folder too with --base FOLDER."
+        )
     else:
         say(f"{checkpoint.name}: reading")
         source = Checkpoint(checkpoint)
@@ -70,20 +71,32 @@ def _export(arguments: argparse.Namespace, say, report) -> None:
     if arguments.hint_channels not in (None, source.hint_channels):
         raise InputError(f"{checkpoint} takes {source.hint_channels} hint channels, not {arguments.hint_channels}.")
     options = Options(
-        arguments.precision, arguments.variant, arguments.size,
-        arguments.prediction_type or source.prediction_type or "epsilon", arguments.prompt, arguments.negative_prompt,
-        arguments.steps, arguments.guidance_scale, arguments.seed, arguments.name, arguments.version,
-        arguments.licence)
+        arguments.precision,
+        arguments.variant,
+        arguments.size,
+        arguments.prediction_type or source.prediction_type or "epsilon",
+        arguments.prompt,
+        arguments.negative_prompt,
+        arguments.steps,
+        arguments.guidance_scale,
+        arguments.seed,
+        arguments.name,
+        arguments.version,
+        arguments.licence,
+    )
     export_bundle(source, options, origin, arguments.out, arguments.force, say, report)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m export", description=__doc__, epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        "python -m export", description=__doc__, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
-    add("checkpoint", help="a .ckpt or .safetensors of the whole ControlLDM; the folder of a ControlNet of diffusers "
-        "(with --base); or owner/name/file of the Hugging Face hub")
+    add(
+        "checkpoint",
+        help="a .ckpt or .safetensors of the whole ControlLDM; the folder of a ControlNet of diffusers "
+        "(with --base); or owner/name/file of the Hugging Face hub",
+    )
     add("--out", type=Path, required=True, help="the folder to write")
     add("--force", action="store_true", help="replace the folder if it exists")
     add("--base", type=Path, help="the folder of the base model of diffusers")
@@ -92,8 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=("fp16", "fp32"), default="fp16", help="of the stored weights (default: fp16)")
     add("--variant", type=_variants, default="plain,cuda", help="plain, cuda or both (default: plain,cuda)")
     add("--size", type=_size, default=512, help="side in pixels at which the service runs the model (default: 512)")
-    add("--prediction-type", choices=("epsilon", "v_prediction"), help="what the UNet predicts (default: what the base "
-        "model's scheduler says, else epsilon)")
+    add(
+        "--prediction-type",
+        choices=("epsilon", "v_prediction"),
+        help="what the UNet predicts (default: what the base model's scheduler says, else epsilon)",
+    )
     add("--prompt", default="Colorize this image")
     add("--negative-prompt", default="")
     add("--steps", type=int, default=20, help="default of the service (20)")

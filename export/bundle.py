@@ -39,8 +39,10 @@ def new_folder(target: Path, replace: bool, needed: int) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
             free = shutil.disk_usage(target.parent).free
             if free < needed:
-                raise DiskError(f"The disk is too full: {target.parent} has {free / 1e9:.1f} GB free, and the export "
-                                f"needs {needed / 1e9:.1f} GB.")
+                raise DiskError(
+                    f"The disk is too full: {target.parent} has {free / 1e9:.1f} GB free, and the export "
+                    f"needs {needed / 1e9:.1f} GB."
+                )
             try:
                 partial.mkdir()
                 yield partial
@@ -93,8 +95,10 @@ def write_manifest(folder: Path, manifest: dict[str, object], files: dict[str, s
         manifest: all but the files.
         files: path within the bundle, by name.
     """
-    listed = {name: {"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
-              for name, path in files.items()}
+    listed = {
+        name: {"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
+        for name, path in files.items()
+    }
     text = json.dumps(manifest | {"files": listed}, indent=2, ensure_ascii=False)
     path = folder / "manifest.json"
     path.write_text(text + "\n", encoding="utf-8")

@@ -40,9 +40,15 @@ class Checkpoint:
         """The sizes of the text tower, up to the layer before the last."""
         sizes = self.sizes
         return CLIPTextConfig(
-            vocab_size=sizes.vocabulary, hidden_size=sizes.context, intermediate_size=4 * sizes.context,
-            num_hidden_layers=sizes.text_layers - 1, num_attention_heads=sizes.context // layout.HEAD_WIDTH,
-            max_position_embeddings=sizes.context_length, hidden_act="gelu", eos_token_id=49407)
+            vocab_size=sizes.vocabulary,
+            hidden_size=sizes.context,
+            intermediate_size=4 * sizes.context,
+            num_hidden_layers=sizes.text_layers - 1,
+            num_attention_heads=sizes.context // layout.HEAD_WIDTH,
+            max_position_embeddings=sizes.context_length,
+            hidden_act="gelu",
+            eos_token_id=49407,
+        )
 
     def text(self) -> CLIPTextModel:
         """The text tower up to the layer before the last, and the final layer norm."""
@@ -75,9 +81,12 @@ class Checkpoint:
         levels = len(sizes.vae_multipliers)
         config = {
             "block_out_channels": tuple(sizes.vae_channels * multiplier for multiplier in sizes.vae_multipliers),
-            "down_block_types": ("DownEncoderBlock2D",) * levels, "up_block_types": ("UpDecoderBlock2D",) * levels,
-            "layers_per_block": sizes.vae_blocks, "latent_channels": sizes.latent_channels,
-            "scaling_factor": LATENT_SCALE}
+            "down_block_types": ("DownEncoderBlock2D",) * levels,
+            "up_block_types": ("UpDecoderBlock2D",) * levels,
+            "layers_per_block": sizes.vae_blocks,
+            "latent_channels": sizes.latent_channels,
+            "scaling_factor": LATENT_SCALE,
+        }
         with torch.device("meta"):
             model = AutoencoderKL(**config)
         del model.encoder, model.quant_conv
@@ -87,12 +96,17 @@ class Checkpoint:
         sizes = self.sizes
         widths = tuple(sizes.channels * multiplier for multiplier in sizes.multipliers)
         return {
-            "in_channels": sizes.latent_channels, "block_out_channels": widths, "layers_per_block": sizes.blocks,
+            "in_channels": sizes.latent_channels,
+            "block_out_channels": widths,
+            "layers_per_block": sizes.blocks,
             "down_block_types": tuple(
-                "CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in sizes.attention),
+                "CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in sizes.attention
+            ),
             # diffusers calls the number of heads so.
             "attention_head_dim": tuple(width // layout.HEAD_WIDTH for width in widths),
-            "cross_attention_dim": sizes.context, "use_linear_projection": True}
+            "cross_attention_dim": sizes.context,
+            "use_linear_projection": True,
+        }
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
@@ -126,11 +140,13 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
 def _unpickling_failed(path: Path, reason: str) -> str:
     if "GLOBAL" not in reason and "Unsupported class" not in reason:
         return f"{path} is not a checkpoint, or only a part of one."
-    return (f"{path} is a pickle that holds more than data, and running its code is refused; where you trust it, "
-            "convert it with: python -c \"import sys, torch, safetensors.torch as s; "
-            "d = torch.load(sys.argv[1], map_location='cpu', weights_only=False)['state_dict']; "
-            "s.save_file({k: v.clone() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])\" "
-            f"{path.name} {path.stem}.safetensors")
+    return (
+        f"{path} is a pickle that holds more than data, and running its code is refused; where you trust it, "
+        'convert it with: python -c "import sys, torch, safetensors.torch as s; '
+        "d = torch.load(sys.argv[1], map_location='cpu', weights_only=False)['state_dict']; "
+        's.save_file({k: v.clone() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])" '
+        f"{path.name} {path.stem}.safetensors"
+    )
 
 
 def _checked_sizes(path: Path, shapes: dict[str, tuple[int, ...]]) -> layout.Sizes:
@@ -140,8 +156,10 @@ def _checked_sizes(path: Path, shapes: dict[str, tuple[int, ...]]) -> layout.Siz
         alone = any("input_hint_block" in key or "controlnet_cond_embedding" in key for key in shapes)
         raise InputError(
             f"{path} is a ControlNet without its base model: give the checkpoint of the whole ControlLDM, or the "
-            "folders of both with --base FOLDER." if alone else
-            f"{path} is not a checkpoint of a ControlLDM: no weight's name starts with {layout.CONTROL!r}.")
+            "folders of both with --base FOLDER."
+            if alone
+            else f"{path} is not a checkpoint of a ControlLDM: no weight's name starts with {layout.CONTROL!r}."
+        )
     if missing:
         raise InputError(f"{path} is not a whole ControlLDM: it has no {' and no '.join(missing)}.")
     try:

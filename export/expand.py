@@ -86,14 +86,18 @@ def expand(model: ModelProto) -> ModelProto:
 
 
 def _group_norm(node: NodeProto) -> tuple[str, str]:
-    return ("<epsilon, groups, activation, channels_last> (x, gamma, beta) => (y)",
-            "\n    sum = Cast <to = 1> (x)" + _NORM + _activation(node))
+    return (
+        "<epsilon, groups, activation, channels_last> (x, gamma, beta) => (y)",
+        "\n    sum = Cast <to = 1> (x)" + _NORM + _activation(node),
+    )
 
 
 def _skip_group_norm(node: NodeProto) -> tuple[str, str]:
     biased, stored = len(node.input) == 5, len(node.output) == 2
-    signature = (f"<epsilon, groups, activation, channels_last> (x, gamma, beta, skip{', bias' if biased else ''}) => "
-                 f"(y{', s' if stored else ''})")
+    signature = (
+        f"<epsilon, groups, activation, channels_last> (x, gamma, beta, skip{', bias' if biased else ''}) => "
+        f"(y{', s' if stored else ''})"
+    )
     total = _BIAS if biased else "\n    sum = Identity (pair)"
     return signature, _SKIP + total + _NORM + _activation(node) + (_STORED if stored else "")
 

@@ -29,7 +29,8 @@ class Folders:
         if _config(control)["cross_attention_dim"] != unet["cross_attention_dim"]:
             raise InputError(
                 f"{control} is not a ControlNet for {base}: its text embeddings are "
-                f"{_config(control)['cross_attention_dim']} wide, the base model's {unet['cross_attention_dim']}.")
+                f"{_config(control)['cross_attention_dim']} wide, the base model's {unet['cross_attention_dim']}."
+            )
         if text.get("hidden_act") != "gelu" or text["vocab_size"] != 49408:
             raise InputError(f"{base} is no Stable Diffusion 2: its text encoder is not OpenCLIP's.")
         scheduler = base / "scheduler" / "scheduler_config.json"

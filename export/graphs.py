@@ -48,9 +48,14 @@ AXES = {
     "text_encoder": ({"tokens": {0: "m"}}, {"embedding": {0: "m"}, "context": {0: "m"}}),
     "hint_encoder": ({"hint": {0: "n", 2: "8h", 3: "8w"}}, {"hint_features": {0: "n", 2: "h", 3: "w"}}),
     "denoiser": (
-        {"state": {1: "n", 3: "h", 4: "w"}, "step": {}, "hint_features": {0: "n", 2: "h", 3: "w"},
-         "context": {0: "gn"}},
-        {"next_state": {1: "n", 3: "h", 4: "w"}}),
+        {
+            "state": {1: "n", 3: "h", 4: "w"},
+            "step": {},
+            "hint_features": {0: "n", 2: "h", 3: "w"},
+            "context": {0: "gn"},
+        },
+        {"next_state": {1: "n", 3: "h", 4: "w"}},
+    ),
     "decoder": ({"latents": {0: "n", 2: "h", 3: "w"}}, {"image": {0: "n", 2: "8h", 3: "8w"}}),
 }
 
@@ -82,10 +87,12 @@ def example(name: str, shape: Shape, sizes: PartSizes, dtype: torch.dtype, seed:
         return {"hint": torch.rand((n, sizes.hint_channels, 8 * h, 8 * w), generator=generator)}
     if name == "decoder":
         return {"latents": normal(n, sizes.latent_channels, h, w)}
-    return {"state": normal(2, n, sizes.latent_channels, h, w),
-            "step": torch.tensor([501.0, 7.5, 1.4, -0.9, 0.6, 0.5, -0.2]),
-            "hint_features": normal(n, sizes.channels, h, w).to(dtype),
-            "context": normal(shape.guides * n, sizes.context_length, sizes.context_width).to(dtype)}
+    return {
+        "state": normal(2, n, sizes.latent_channels, h, w),
+        "step": torch.tensor([501.0, 7.5, 1.4, -0.9, 0.6, 0.5, -0.2]),
+        "hint_features": normal(n, sizes.channels, h, w).to(dtype),
+        "context": normal(shape.guides * n, sizes.context_length, sizes.context_width).to(dtype),
+    }
 
 
 def write_graph(name: str, module: torch.nn.Module, inputs: dict[str, Tensor], path: Path) -> None:

@@ -20,14 +20,21 @@ class Known:
     sha256: str
 
 
-KNOWN = {"rsortino/ColorizeNet": Known("colorizenet-sd21.ckpt",
-                                       "ded70440cdcc2b61525dba52d73060cae0754bed1e49f83798355a40050f9a0c")}
+KNOWN = {
+    "rsortino/ColorizeNet": Known(
+        "colorizenet-sd21.ckpt", "ded70440cdcc2b61525dba52d73060cae0754bed1e49f83798355a40050f9a0c"
+    )
+}
 
 
 def is_hub_id(name: str) -> bool:
     """Whether this is ``owner/name`` or ``owner/name/file`` of the hub and not a path that exists."""
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", name)) and not Path(name).exists() \
-        and not name.startswith(".") and (name.count("/") > 1 or Path(name).suffix not in (".ckpt", ".safetensors"))
+    return (
+        bool(re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w./-]+)?", name))
+        and not Path(name).exists()
+        and not name.startswith(".")
+        and (name.count("/") > 1 or Path(name).suffix not in (".ckpt", ".safetensors"))
+    )
 
 
 def fetch(name: str, expected: str | None) -> Path:
@@ -61,6 +68,7 @@ def fetch(name: str, expected: str | None) -> Path:
         raise NetworkError(f"{name} cannot be fetched: {str(error).splitlines()[0]}.") from None
     found = sha256(path)
     if found != expected:
-        raise NetworkError(f"{name} is not what was asked for: its sha256 is {found}, not {expected}; "
-                           f"the file is {path}.")
+        raise NetworkError(
+            f"{name} is not what was asked for: its sha256 is {found}, not {expected}; the file is {path}."
+        )
     return path

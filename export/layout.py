@@ -57,17 +57,22 @@ def read_sizes(shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
     vae_channels = shapes[f"{VAE}decoder.conv_out.weight"][1]
     levels = _count(shapes, f"{VAE}decoder.up.", ".block.0.conv1.weight")
     return Sizes(
-        channels, tuple(multipliers), tuple(attention), blocks,
+        channels,
+        tuple(multipliers),
+        tuple(attention),
+        blocks,
         latent_channels=shapes[f"{CONTROL}input_blocks.0.0.weight"][1],
         hint_channels=shapes[f"{CONTROL}input_hint_block.0.weight"][1],
         context=shapes[f"{TEXT}token_embedding.weight"][1],
         vae_channels=vae_channels,
         vae_multipliers=tuple(
-            shapes[f"{VAE}decoder.up.{level}.block.0.conv1.weight"][0] // vae_channels for level in range(levels)),
+            shapes[f"{VAE}decoder.up.{level}.block.0.conv1.weight"][0] // vae_channels for level in range(levels)
+        ),
         vae_blocks=_count(shapes, f"{VAE}decoder.up.0.block.", ".conv1.weight") - 1,
         text_layers=_count(shapes, f"{TEXT}transformer.resblocks.", ".ln_1.weight"),
         vocabulary=shapes[f"{TEXT}token_embedding.weight"][0],
-        context_length=shapes[f"{TEXT}positional_embedding"][0])
+        context_length=shapes[f"{TEXT}positional_embedding"][0],
+    )
 
 
 def weights(sizes: Sizes) -> Shapes:

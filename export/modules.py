@@ -44,8 +44,8 @@ class Attention:
             key, value = attn.to_k(hidden_states), attn.to_v(hidden_states)
         else:
             start, width = self._keys, attn.inner_dim
-            key = encoder_hidden_states[..., start:start + width]
-            value = encoder_hidden_states[..., start + width:start + 2 * width]
+            key = encoder_hidden_states[..., start : start + width]
+            value = encoder_hidden_states[..., start + width : start + 2 * width]
         hidden_states = attn.to_out[0](MultiHeadAttention.apply(query, key, value, attn.heads))
         if attn.group_norm is not None:
             hidden_states = hidden_states.transpose(1, 2).reshape(residual.shape) + residual

@@ -11,7 +11,7 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_by_fusion
 
 # A file of Protocol Buffers ends at 2 GiB: where there is more, the weights are stored beside it.
-_MOST_WITHIN = 2 * 1024 ** 3 - 64 * 1024 ** 2
+_MOST_WITHIN = 2 * 1024**3 - 64 * 1024**2
 
 # ONNX Runtime's optimiser for each part that is worth it; the others run once for a photo or a prompt.
 FUSED = {"denoiser": "unet", "decoder": "vae"}

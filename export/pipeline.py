@@ -45,8 +45,9 @@ class Options:
 class Export:
     """An export to a folder that is there already; ``say`` is told what begins, ``report`` gets the table of errors."""
 
-    def __init__(self, source, options: Options, folder: Path, say: Callable[[str], None],
-                 report: Callable[[str], None]):
+    def __init__(
+        self, source, options: Options, folder: Path, say: Callable[[str], None], report: Callable[[str], None]
+    ):
         self._source, self._options, self._folder = source, options, folder
         self._say, self._report = say, report
         self._dtype = DTYPES[options.precision]
@@ -69,8 +70,13 @@ class Export:
         projections = modules.take_projections(unet, control)
         text_config = self._source.text_config()
         self._sizes = PartSizes(
-            control.config.block_out_channels[0], unet.config.in_channels, control.config.conditioning_channels,
-            text_config.max_position_embeddings, projections.shape[0], text_config.vocab_size)
+            control.config.block_out_channels[0],
+            unet.config.in_channels,
+            control.config.conditioning_channels,
+            text_config.max_position_embeddings,
+            projections.shape[0],
+            text_config.vocab_size,
+        )
         yield "hint_encoder", modules.HintEncoder(control)
         del control.controlnet_cond_embedding
         denoiser = modules.Denoiser(unet, control)
@@ -135,22 +141,46 @@ class Export:
     def _manifest(self, origin: str) -> dict[str, object]:
         options, sizes = self._options, self._sizes
         return {
-            "format": 1, "kind": "colorizenet", "name": options.name, "version": options.version,
+            "format": 1,
+            "kind": "colorizenet",
+            "name": options.name,
+            "version": options.version,
             "processing": {"width": options.size, "height": options.size, "multiple_of": 64},
             "precision": options.precision,
-            "defaults": {"prompt": options.prompt, "negative_prompt": options.negative_prompt, "seed": options.seed,
-                         "steps": options.steps, "guidance_scale": options.guidance_scale},
+            "defaults": {
+                "prompt": options.prompt,
+                "negative_prompt": options.negative_prompt,
+                "seed": options.seed,
+                "steps": options.steps,
+                "guidance_scale": options.guidance_scale,
+            },
             "diffusion": {
-                "prediction_type": options.prediction_type, "train_timesteps": 1000, "beta_start": 0.00085,
-                "beta_end": 0.012, "beta_schedule": "scaled_linear", "latent_channels": sizes.latent_channels,
-                "latent_scale": 8, "hint_channels": sizes.hint_channels, "context_length": sizes.context_length,
-                "context_width": sizes.context_width},
+                "prediction_type": options.prediction_type,
+                "train_timesteps": 1000,
+                "beta_start": 0.00085,
+                "beta_end": 0.012,
+                "beta_schedule": "scaled_linear",
+                "latent_channels": sizes.latent_channels,
+                "latent_scale": 8,
+                "hint_channels": sizes.hint_channels,
+                "context_length": sizes.context_length,
+                "context_width": sizes.context_width,
+            },
             "options": {"precision": options.precision, "variants": list(options.variants)},
-            "source": origin, "licence": options.licence}
+            "source": origin,
+            "licence": options.licence,
+        }
 
 
-def export_bundle(source, options: Options, origin: str, target: Path, replace: bool,
-                  say: Callable[[str], None], report: Callable[[str], None]) -> None:
+def export_bundle(
+    source,
+    options: Options,
+    origin: str,
+    target: Path,
+    replace: bool,
+    say: Callable[[str], None],
+    report: Callable[[str], None],
+) -> None:
     """Write a verified bundle to ``target``, or nothing; for its errors see :mod:`export.errors`."""
     # Each variant, what was traced, and a fused graph again to verify it.
     copies = len(options.variants) + 1 + ("cuda" in options.variants)

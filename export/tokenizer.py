@@ -22,17 +22,21 @@ _WORDS = r"(?i:<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\
 def make_tokenizer(length: int) -> Tokenizer:
     """The tokenizer for cleaned text: start, the text cut to ``length`` - 2 ids, end, then zeros."""
     lines = gzip.decompress(VOCABULARY.read_bytes()).decode().split("\n")
-    merges = [tuple(line.split()) for line in lines[1:_MERGES + 1]]
+    merges = [tuple(line.split()) for line in lines[1 : _MERGES + 1]]
     alphabet = _alphabet()
     tokens = alphabet + [token + "</w>" for token in alphabet] + ["".join(merge) for merge in merges] + [START, END]
     vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, end_of_word_suffix="</w>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.add_special_tokens([START, END])
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}", special_tokens=[(token, vocabulary[token]) for token in (START, END)])
+        single=f"{START} $A {END}", special_tokens=[(token, vocabulary[token]) for token in (START, END)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.enable_truncation(length)
     tokenizer.enable_padding(length=length, pad_id=0, pad_token=tokens[0])

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from export.errors import VerificationError
 from export.graphs import AXES, PartSizes, Shape, example
 
-SHAPES = (Shape(photos=1, guides=2, height=8, width=8), Shape(photos=2, guides=2, height=8, width=16),
-          Shape(photos=3, guides=1, height=16, width=8))
+SHAPES = (
+    Shape(photos=1, guides=2, height=8, width=8),
+    Shape(photos=2, guides=2, height=8, width=16),
+    Shape(photos=3, guides=1, height=16, width=8),
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ def reference(name: str, module: nn.Module, sizes: PartSizes, dtype: torch.dtype
     for seed, shape in enumerate(SHAPES, start=1):
         inputs = example(name, shape, sizes, dtype, seed)
         with torch.inference_mode():
-            outputs = module(**{key: value.float() if value.is_floating_point() else value
-                                for key, value in inputs.items()})
+            outputs = module(
+                **{key: value.float() if value.is_floating_point() else value for key, value in inputs.items()}
+            )
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
-        cases.append(Case(shape, {key: value.numpy() for key, value in inputs.items()},
-                          [output.numpy() for output in outputs]))
+        cases.append(
+            Case(shape, {key: value.numpy() for key, value in inputs.items()}, [output.numpy() for output in outputs])
+        )
     return cases
 
 
@@ -90,8 +95,10 @@ def compare(path: Path, name: str, cases: list[Case], tolerance: float, report: 
             report(str(row))
             failed = failed or (None if row.passed else row)
     if failed:
-        raise VerificationError(f"{path.name} is not what it was made from: its output {failed.output} differs by "
-                                f"{failed.error:.1e} of its largest value, where {tolerance:.0e} is allowed.")
+        raise VerificationError(
+            f"{path.name} is not what it was made from: its output {failed.output} differs by "
+            f"{failed.error:.1e} of its largest value, where {tolerance:.0e} is allowed."
+        )
 
 
 def _error(got: np.ndarray, wanted: np.ndarray) -> float:

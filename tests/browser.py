@@ -35,8 +35,9 @@ class Visitor:
     """
 
     def __init__(self, browser: Browser, url: str, prepare=lambda context: None, **options: object):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800},
-                                              "reduced_motion": "reduce"} | options)
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | options
+        )
         prepare(self.context)
         self.page: Page = self.context.new_page()
         self.url, self.messages, self.requests = url, [], []

@@ -72,8 +72,13 @@ def keys():
 def api(request, keys, tmp_path_factory):
     """The service with App Check enforced, called directly and then through nginx."""
     folder = tmp_path_factory.mktemp(request.param)
-    settings = {"APP_CHECK": "on", "FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url,
-                "MAX_UPLOAD_BYTES": 4_000_000, "MAX_PIXELS": 4_000_000}
+    settings = {
+        "APP_CHECK": "on",
+        "FIREBASE_PROJECT_ID": PROJECT,
+        "APP_CHECK_JWKS_URL": keys.url,
+        "MAX_UPLOAD_BYTES": 4_000_000,
+        "MAX_PIXELS": 4_000_000,
+    }
     with contextlib.ExitStack() as stack:
         if request.param == "gunicorn":
             service = stack.enter_context(Service(folder, **settings))
@@ -88,10 +93,12 @@ def api(request, keys, tmp_path_factory):
 def serve(tmp_path):
     """Start a service of the test's own: ``serve(NAME=value)``; App Check is off unless asked for."""
     with contextlib.ExitStack() as stack:
+
         def start(wait_for_model: bool = True, **settings: object) -> Service:
             service = Service(tmp_path, **settings)
             stack.callback(service.kill)
             return service.start(wait_for_model)
+
         yield start
 
 
@@ -155,8 +162,12 @@ def colorizenet_bundle(colorizenet_checkpoint):
     """The bundle that ``python -m export`` makes of it."""
     folder = colorizenet_checkpoint.with_name("bundle")
     options = ["--size", "64", "--precision", "fp32", "--variant", "plain"]
-    subprocess.run([sys.executable, "-m", "export", colorizenet_checkpoint, "--out", folder, *options], cwd=ROOT,
-                   check=True, timeout=600)
+    subprocess.run(
+        [sys.executable, "-m", "export", colorizenet_checkpoint, "--out", folder, *options],
+        cwd=ROOT,
+        check=True,
+        timeout=600,
+    )
     return folder
 
 

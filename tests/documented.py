@@ -10,8 +10,12 @@ from schemathesis.specs.openapi import checks
 from colorize_service.api.openapi import document
 from colorize_service.settings import Settings
 
-CONFORMANCE = [checks.status_code_conformance, checks.content_type_conformance, checks.response_headers_conformance,
-               checks.response_schema_conformance]
+CONFORMANCE = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
 # What HTTP itself and the server put on any answer.
 ANY_ANSWER = {"connection", "content-length", "content-type", "date", "server", "transfer-encoding"}
 

@@ -40,8 +40,10 @@ class Nginx:
         self.url = f"http://127.0.0.1:{self.port}"
         ADDRESSES.add(f"{self.url}/")
         site = (ROOT / "deploy" / "nginx.conf").read_text()
-        changes = {"listen 80;": f"listen 127.0.0.1:{self.port};",
-                   "server 127.0.0.1:7860;": f"server 127.0.0.1:{service_port};"} | changes
+        changes = {
+            "listen 80;": f"listen 127.0.0.1:{self.port};",
+            "server 127.0.0.1:7860;": f"server 127.0.0.1:{service_port};",
+        } | changes
         for old, new in changes.items():
             assert site.count(old) == 1, old
             site = site.replace(old, new)

@@ -1,7 +1,7 @@
 """A key server on loopback, in the place of Firebase's: real keys, real signatures, and the ways in which it may fail.
 
-    with KeyServer() as server:
-        AppCheckVerifier("demo-project", server.url).verify(server.token())
+with KeyServer() as server:
+    AppCheckVerifier("demo-project", server.url).verify(server.token())
 """
 
 import base64
@@ -27,8 +27,11 @@ def private_key(number: int) -> rsa.RSAPrivateKey:
 
 def public_pem(number: int) -> bytes:
     """The public half of a key, in PEM: what an attacker can have."""
-    return private_key(number).public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return (
+        private_key(number)
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def base64url(data: bytes) -> str:

@@ -10,9 +10,18 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 SIDE, CONTEXT_WIDTH, FEATURES = 64, 6, 5
 
-DIFFUSION = {"prediction_type": "epsilon", "train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-             "beta_schedule": "scaled_linear", "latent_channels": 4, "latent_scale": 8, "hint_channels": 3,
-             "context_length": 77, "context_width": CONTEXT_WIDTH}
+DIFFUSION = {
+    "prediction_type": "epsilon",
+    "train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "latent_channels": 4,
+    "latent_scale": 8,
+    "hint_channels": 3,
+    "context_length": 77,
+    "context_width": CONTEXT_WIDTH,
+}
 DEFAULTS = {"prompt": "colour it", "negative_prompt": "", "seed": 0, "steps": 4, "guidance_scale": 3.0}
 
 _HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
@@ -100,7 +109,7 @@ def write_bundle(folder: Path, **changes: object) -> Path:
     """Write the bundle into ``folder``; ``changes`` replace entries of the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {"tokenizer": "tokenizer.json", "prompts": "prompts.npy"}
-    words = {"": 0, "[UNK]": 1} | {word: number for number, word in enumerate("colour it red green blue".split(), 2)}
+    words = {"": 0, "[UNK]": 1} | {word: number for number, word in enumerate(["colour", "it", "red", "green", "blue"], 2)}
     tokenizer = Tokenizer(models.WordLevel(words, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.enable_truncation(77)
@@ -108,14 +117,27 @@ def write_bundle(folder: Path, **changes: object) -> Path:
     tokenizer.save(str(folder / "tokenizer.json"))
     contexts = [np.array(tokenizer.encode(DEFAULTS[name]).ids) / 100 for name in ("negative_prompt", "prompt")]
     np.save(folder / "prompts.npy", np.repeat(np.stack(contexts)[..., None], CONTEXT_WIDTH, 2).astype(np.float32))
-    for name, text in (("text_encoder", _TEXT_ENCODER), ("hint_encoder", _HINT_ENCODER), ("denoiser", _DENOISER),
-                       ("decoder", _DECODER)):
+    for name, text in (
+        ("text_encoder", _TEXT_ENCODER),
+        ("hint_encoder", _HINT_ENCODER),
+        ("denoiser", _DENOISER),
+        ("decoder", _DECODER),
+    ):
         files[name] = f"{name}.onnx"
         onnx.save(onnx.parser.parse_model(_HEADER + text), folder / files[name])
-    manifest = {"format": 1, "kind": "colorizenet", "name": "Linear", "version": "1", "precision": "fp32",
-                "processing": {"width": SIDE, "height": SIDE, "multiple_of": 64}, "defaults": DEFAULTS,
-                "diffusion": DIFFUSION, "source": "a test", "licence": "none",
-                "files": {name: _entry(folder / path) for name, path in files.items()}} | changes
+    manifest = {
+        "format": 1,
+        "kind": "colorizenet",
+        "name": "Linear",
+        "version": "1",
+        "precision": "fp32",
+        "processing": {"width": SIDE, "height": SIDE, "multiple_of": 64},
+        "defaults": DEFAULTS,
+        "diffusion": DIFFUSION,
+        "source": "a test",
+        "licence": "none",
+        "files": {name: _entry(folder / path) for name, path in files.items()},
+    } | changes
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

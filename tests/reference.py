@@ -7,8 +7,16 @@ from diffusers import DDIMScheduler, StableDiffusionControlNetPipeline
 from export.checkpoint import Checkpoint
 
 #: The author's way to sample, in diffusers' words.
-DDIM = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-        "timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": False, "clip_sample": False}
+DDIM = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+    "set_alpha_to_one": False,
+    "clip_sample": False,
+}
 
 
 class Reference:
@@ -17,9 +25,16 @@ class Reference:
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", dtype: torch.dtype = torch.float32):
         self._text = checkpoint.text().to(device, dtype)
         self._pipeline = StableDiffusionControlNetPipeline(
-            vae=checkpoint.vae(), text_encoder=None, tokenizer=None, unet=checkpoint.unet(),
-            controlnet=checkpoint.control(), scheduler=DDIMScheduler(**DDIM), safety_checker=None,
-            feature_extractor=None, requires_safety_checker=False).to(device, dtype)
+            vae=checkpoint.vae(),
+            text_encoder=None,
+            tokenizer=None,
+            unet=checkpoint.unet(),
+            controlnet=checkpoint.control(),
+            scheduler=DDIMScheduler(**DDIM),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        ).to(device, dtype)
         self._pipeline.set_progress_bar_config(disable=True)
 
     def embedding(self, tokens: np.ndarray) -> torch.Tensor:
@@ -27,8 +42,9 @@ class Reference:
         with torch.inference_mode():
             return self._text(torch.from_numpy(tokens).to(self._text.device)).last_hidden_state
 
-    def __call__(self, hint: np.ndarray, latents: np.ndarray, embeddings: torch.Tensor, steps: int,
-                 guidance_scale: float) -> np.ndarray:
+    def __call__(
+        self, hint: np.ndarray, latents: np.ndarray, embeddings: torch.Tensor, steps: int, guidance_scale: float
+    ) -> np.ndarray:
         """Sample n pictures.
 
         Args:
@@ -42,7 +58,12 @@ class Reference:
         pipeline = self._pipeline
         negative, positive = (part.expand(len(hint), -1, -1) for part in embeddings.split(1))
         image = pipeline(
-            image=torch.from_numpy(hint).to(pipeline.device, pipeline.dtype), prompt_embeds=positive,
-            negative_prompt_embeds=negative, latents=torch.from_numpy(latents).to(pipeline.device, pipeline.dtype),
-            num_inference_steps=steps, guidance_scale=guidance_scale, output_type="np").images
+            image=torch.from_numpy(hint).to(pipeline.device, pipeline.dtype),
+            prompt_embeds=positive,
+            negative_prompt_embeds=negative,
+            latents=torch.from_numpy(latents).to(pipeline.device, pipeline.dtype),
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            output_type="np",
+        ).images
         return np.moveaxis(image, -1, 1)

@@ -17,10 +17,19 @@ def picture(image_format: str, size: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-FORMATS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF", "avif": "AVIF",
-           "x-portable-anymap": "PPM"}
-PICTURES = {f"image/{kind}": [picture(name, size) for size in ((1, 1), (40, 3), (64, 64))]
-            for kind, name in FORMATS.items()}
+FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "gif": "GIF",
+    "avif": "AVIF",
+    "x-portable-anymap": "PPM",
+}
+PICTURES = {
+    f"image/{kind}": [picture(name, size) for size in ((1, 1), (40, 3), (64, 64))] for kind, name in FORMATS.items()
+}
 POINTS = [{"x": x, "y": 1 - x / 2, "color": color} for x in (0, 0.3, 1) for color in ("#ff0000", "#1020Ab")]
 HINTS = ["", "[]", *(json.dumps(POINTS[:count]) for count in (1, 2, 6))]
 for media_type, pictures in PICTURES.items():

@@ -38,17 +38,30 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         ADDRESSES.add(f"{self.url}/")
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
-        self._environment = inherited | {
-            "HOST": "127.0.0.1", "PORT": str(self.port), "STORAGE_DIR": str(self.storage), "TMPDIR": str(folder),
-            "APP_CHECK": "off"} | {name: str(value) for name, value in settings.items()}
+        self._environment = (
+            inherited
+            | {
+                "HOST": "127.0.0.1",
+                "PORT": str(self.port),
+                "STORAGE_DIR": str(self.storage),
+                "TMPDIR": str(folder),
+                "APP_CHECK": "off",
+            }
+            | {name: str(value) for name, value in settings.items()}
+        )
         self.process: subprocess.Popen | None = None
 
     def start(self, wait_for_model: bool = True) -> "Service":
         """Start it and wait until it listens, and by default until its model is loaded."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn"], cwd=ROOT, env=self._environment, stdout=log, stderr=log,
-                start_new_session=True)
+                [sys.executable, "-m", "gunicorn"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         try:
             wait_until(lambda: self._listens(wait_for_model), 30, self.log)
         except BaseException:

@@ -45,8 +45,8 @@ def damaged(draw) -> bytes:
     content = bytearray(draw(st.sampled_from(GOOD)).make())
     for _ in range(draw(st.integers(1, 8))):
         at = draw(st.integers(0, max(0, min(len(content) - 1, draw(st.sampled_from([64, 10**6]))))))
-        content[at:at + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
-    return bytes(content[:draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+        content[at : at + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -61,7 +61,8 @@ def test_no_bytes_whatever_break_the_server(url, path, content):
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=3000), boundary=st.sampled_from(["x", "", "-", "x" * 70]))
 def test_no_form_whatever_breaks_the_server(url, body, boundary):
-    response = requests.post(f"{url}/colorize", data=body, timeout=60,
-                             headers={"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    response = requests.post(
+        f"{url}/colorize", data=body, timeout=60, headers={"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    )
     assert response.status_code in (400, 413), response.text
     assert list(response.json()) == ["detail"]

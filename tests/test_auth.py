@@ -81,13 +81,19 @@ def test_claims_and_headers_that_we_do_not_know_do_not_shut_a_client_out(server,
 
 
 def test_host_without_a_service_account_can_verify(server):
-    code = ("import sys; from colorize_service.auth import AppCheckVerifier;"
-            f"print(AppCheckVerifier({PROJECT!r}, sys.argv[1]).verify(sys.argv[2]))")
-    clean = {name: value for name, value in os.environ.items()
-             if not name.startswith(("GOOGLE_", "GCLOUD_", "FIREBASE_", "CLOUDSDK_"))}
+    code = (
+        "import sys; from colorize_service.auth import AppCheckVerifier;"
+        f"print(AppCheckVerifier({PROJECT!r}, sys.argv[1]).verify(sys.argv[2]))"
+    )
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GOOGLE_", "GCLOUD_", "FIREBASE_", "CLOUDSDK_"))
+    }
     clean |= {"HOME": "/nonexistent", "PYTHONPATH": os.pathsep.join(sys.path), "no_proxy": "127.0.0.1"}
-    done = subprocess.run([sys.executable, "-c", code, server.url, server.token()],
-                          env=clean, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", code, server.url, server.token()], env=clean, capture_output=True, text=True, timeout=30
+    )
     assert done.stdout.strip() == APP_ID, done.stderr
 
 
@@ -214,7 +220,8 @@ FOREIGN = {
     "signed with a key not listed": lambda s: s.sign(s.claims(), number=s.number + 1, kid="key-of-mallory"),
     "kid of odd characters": lambda s: s.sign(s.claims(), kid="\ud800\0é\n"),
     "payload exchanged": lambda s: ".".join(
-        [s.token().split(".")[0], s.token(sub="1:1:web:mallory").split(".")[1], s.token().split(".")[2]]),
+        [s.token().split(".")[0], s.token(sub="1:1:web:mallory").split(".")[1], s.token().split(".")[2]]
+    ),
     "signature cut": lambda s: s.token()[:-8],
     "signature of nothing": lambda s: s.token().rpartition(".")[0] + ".AAAA",
     "iss other": lambda s: s.token(iss="https://securetoken.google.com/demo-project"),
@@ -282,7 +289,9 @@ TEXT = st.one_of(
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=5)
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
 FIELD = st.sampled_from(["iss", "aud", "sub", "exp", "iat", "nbf", "jti"])
 PROPERTY = settings(max_examples=100, deadline=None, database=None)
 
@@ -359,8 +368,10 @@ def test_client_with_a_known_key_does_not_wait_for_another_clients_fetch(server)
     verifier.verify(server.token())
     server.mode = "hanging"
     time.sleep(0.15)
-    others = [threading.Thread(target=accepts, args=(verifier, server.sign(server.claims(), kid=f"unknown-{n}")))
-              for n in range(4)]
+    others = [
+        threading.Thread(target=accepts, args=(verifier, server.sign(server.claims(), kid=f"unknown-{n}")))
+        for n in range(4)
+    ]
     for thread in others:
         thread.start()
     eventually(lambda: server.requests == 2)
@@ -484,9 +495,16 @@ def test_request_with_a_valid_token_reaches_the_view_with_its_body(server):
 
 @pytest.mark.parametrize("headers", [{}, {auth.HEADER: ""}, {auth.HEADER: "é"}, {auth.HEADER: "a" * 100_000}])
 def test_request_without_a_valid_token_is_401_before_its_body_is_read(server, headers):
-    answer = make_app(server).test_client().post(
-        "/photo", headers=headers, content_type="multipart/form-data",
-        environ_overrides={"wsgi.input": NoBody(), "CONTENT_LENGTH": "1000"})
+    answer = (
+        make_app(server)
+        .test_client()
+        .post(
+            "/photo",
+            headers=headers,
+            content_type="multipart/form-data",
+            environ_overrides={"wsgi.input": NoBody(), "CONTENT_LENGTH": "1000"},
+        )
+    )
     assert answer.status_code == 401
 
 

@@ -28,11 +28,13 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTW
 @pytest.fixture
 def colorize(tmp_path):
     """Run the command in the test's folder: ``colorize("photo.jpg")``."""
+
     def run(*arguments: str | bytes, **options) -> subprocess.CompletedProcess:
         options = {"text": True, "env": ENVIRONMENT} | options
         done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, timeout=120, **options)
         assert "Traceback" not in str(done.stderr)
         return done
+
     return run
 
 
@@ -53,6 +55,7 @@ def colourfulness(path: Path) -> float:
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
+
 
 def test_a_photo_gets_a_result_beside_it_that_is_the_photo_in_colour(colorize, photo, gray_jpeg):
     done = colorize("photo.jpg")
@@ -125,6 +128,7 @@ def test_names_that_are_no_text_come_through_unchanged(colorize, tmp_path, gray_
 
 # --- nothing is lost -------------------------------------------------------------------------------------------------
 
+
 def test_a_file_that_is_there_is_kept_unless_forced(colorize, photo):
     result = photo.with_name("photo-color.jpg")
     result.write_text("mine")
@@ -152,19 +156,28 @@ def test_a_second_run_over_all_files_does_not_colour_its_own_results(colorize, p
     assert names(photo.parent) == ["photo-color.jpg", "photo.jpg"]
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["photo.jpg", "photo.png"], "photo.jpg and photo.png would both become photo-color.jpg"),
-    ([".", "sub", "-o", "out"], "would both become out/photo-color.jpg"),
-    (["photo.jpg", "-o", "photo.jpg", "--force"], "replaced by its own result"),
-    (["photo.jpg", "sub", "-o", "one.jpg"], "one file"), (["sub", "-o", "one.jpg"], "one file"),
-    (["photo.jpg", "-o", "one.png"], "results are JPEG files"),
-    (["photo.jpg", "-o", "notes"], "results are JPEG files"),
-    (["-", "photo.jpg"], "stands alone"), (["photo.jpg", "-o", "-", "--json"], "--json"),
-    (["-", "-o", "sub"], "needs a file"),
-    (["photo.jpg", "--hint", "0.5,0.5"], "'0.5,0.5' is no hint"), (["photo.jpg", "--hint", "2,0,#ffffff"], "no hint"),
-    (["photo.jpg", "--saturation", "3"], "0<=x<=2"), (["photo.jpg", "--jobs", "0"], "x>=1"),
-    (["photo.jpg", "--bundle", "sub"], "sub/manifest.json cannot be read"),
-    (["photo.jpg", "--prompt", "a cat"], "ColorizeNet-Lite takes no prompt"), ([], "Missing argument")])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["photo.jpg", "photo.png"], "photo.jpg and photo.png would both become photo-color.jpg"),
+        ([".", "sub", "-o", "out"], "would both become out/photo-color.jpg"),
+        (["photo.jpg", "-o", "photo.jpg", "--force"], "replaced by its own result"),
+        (["photo.jpg", "sub", "-o", "one.jpg"], "one file"),
+        (["sub", "-o", "one.jpg"], "one file"),
+        (["photo.jpg", "-o", "one.png"], "results are JPEG files"),
+        (["photo.jpg", "-o", "notes"], "results are JPEG files"),
+        (["-", "photo.jpg"], "stands alone"),
+        (["photo.jpg", "-o", "-", "--json"], "--json"),
+        (["-", "-o", "sub"], "needs a file"),
+        (["photo.jpg", "--hint", "0.5,0.5"], "'0.5,0.5' is no hint"),
+        (["photo.jpg", "--hint", "2,0,#ffffff"], "no hint"),
+        (["photo.jpg", "--saturation", "3"], "0<=x<=2"),
+        (["photo.jpg", "--jobs", "0"], "x>=1"),
+        (["photo.jpg", "--bundle", "sub"], "sub/manifest.json cannot be read"),
+        (["photo.jpg", "--prompt", "a cat"], "ColorizeNet-Lite takes no prompt"),
+        ([], "Missing argument"),
+    ],
+)
 def test_wrong_usage_is_said_before_any_work_begins(colorize, tmp_path, photo, gray_jpeg, arguments, says):
     (tmp_path / "sub").mkdir()
     for name in ("photo.png", "sub/photo.jpg", "notes"):
@@ -178,6 +191,7 @@ def test_wrong_usage_is_said_before_any_work_begins(colorize, tmp_path, photo, g
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
+
 
 def test_broken_photos_do_not_stop_the_others_and_are_named_at_the_end(colorize, tmp_path, gray_jpeg):
     for name, content in {"a.jpg": gray_jpeg, "b.jpg": gray_jpeg[:3000], "c.jpg": b"", "d.jpg": gray_jpeg}.items():
@@ -196,7 +210,8 @@ def test_programs_get_a_json_object_for_each_photo(colorize, photo):
     assert done.returncode == 1
     assert sorted(lines, key=lambda line: line["source"]) == [
         {"source": "missing.jpg", "result": None, "error": "It cannot be read: No such file or directory."},
-        {"source": "photo.jpg", "result": "photo-color.jpg", "error": None}]
+        {"source": "photo.jpg", "result": "photo-color.jpg", "error": None},
+    ]
 
 
 def test_a_small_photo_is_read_where_memory_is_scarce(photo):
@@ -220,21 +235,34 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_traceback(photo):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:
-        done = subprocess.run([*COMMAND, "photo.jpg"], cwd=photo.parent, env=ENVIRONMENT, stdout=closed,
-                              stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(
+            [*COMMAND, "photo.jpg"],
+            cwd=photo.parent,
+            env=ENVIRONMENT,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
     assert (done.returncode, done.stderr) == (1, b"")
 
 
 # --- interruption ----------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]])
 def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_path, gray_photo, signals):
     (tmp_path / "0.jpg").write_bytes(encode(gray_photo.resize((4000, 3000)), "JPEG", quality=85))
     for i in range(1, 200):
         os.link(tmp_path / "0.jpg", tmp_path / f"{i}.jpg")
-    process = subprocess.Popen([*COMMAND, "."], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, bufsize=0,  # so that nothing of the next line is read
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background jobs ignore it
+    process = subprocess.Popen(
+        [*COMMAND, "."],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,  # so that nothing of the next line is read
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # background jobs ignore it
     process.stdout.readline()
     for each in signals:
         process.send_signal(each)
@@ -257,8 +285,9 @@ def test_a_run_whose_output_nobody_reads_can_be_ended(photo):
             os.write(writing, bytes(4096))
     os.set_blocking(writing, True)
     with os.fdopen(reading), os.fdopen(writing, "wb") as full:
-        process = subprocess.Popen([*COMMAND, "photo.jpg"], cwd=photo.parent, env=ENVIRONMENT, stdout=full,
-                                   stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [*COMMAND, "photo.jpg"], cwd=photo.parent, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE
+        )
         wait_until((photo.parent / "photo-color.jpg").exists, 30)
         process.terminate()
         errors = process.communicate(timeout=10)[1]
@@ -267,13 +296,20 @@ def test_a_run_whose_output_nobody_reads_can_be_ended(photo):
 
 # --- on a terminal ---------------------------------------------------------------------------------------------------
 
+
 def test_on_a_terminal_there_is_a_progress_bar_and_the_failures_follow(tmp_path, gray_jpeg):
     for i in range(3):
         (tmp_path / f"{i}.jpg").write_bytes(gray_jpeg)
     (tmp_path / "broken.jpg").write_bytes(b"broken")
     controller, terminal = pty.openpty()
-    process = subprocess.Popen([*COMMAND, "."], cwd=tmp_path, stdout=terminal, stderr=terminal, stdin=terminal,
-                               env=ENVIRONMENT | {"TERM": "xterm"})
+    process = subprocess.Popen(
+        [*COMMAND, "."],
+        cwd=tmp_path,
+        stdout=terminal,
+        stderr=terminal,
+        stdin=terminal,
+        env=ENVIRONMENT | {"TERM": "xterm"},
+    )
     os.close(terminal)
     shown = b""
     try:
@@ -290,6 +326,7 @@ def test_on_a_terminal_there_is_a_progress_bar_and_the_failures_follow(tmp_path,
 
 # --- the service -----------------------------------------------------------------------------------------------------
 
+
 def test_serve_without_the_firebase_project_says_what_is_missing(colorize):
     done = colorize("serve")
     assert done.returncode == 1 and "FIREBASE_PROJECT_ID is missing" in done.stderr
@@ -297,5 +334,6 @@ def test_serve_without_the_firebase_project_says_what_is_missing(colorize):
 
 def test_the_help_of_serve_lists_every_setting(colorize):
     from colorize_service.settings import Settings
+
     text = colorize("serve", "--help").stdout
     assert all(f"  {name.upper()} " in text for name in Settings.model_fields)

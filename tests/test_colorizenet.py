@@ -64,9 +64,16 @@ def expected(one: Job, rows: np.ndarray) -> np.ndarray:
     return np.kron(1 / (1 + np.exp(-x[:3])), np.ones((8, 8)))
 
 
-@pytest.mark.parametrize(("sampler", "steps", "scale", "interval"), [
-    ("ddim", 5, 3.0, (0, 1)), ("ddim", 4, 1.0, (0, 1)), ("dpm-solver", 6, 5.0, (0, 1)),
-    ("dpm-solver", 7, 5.0, (0.3, 0.7)), ("dpm-solver", 1, 2.0, (0, 1))])
+@pytest.mark.parametrize(
+    ("sampler", "steps", "scale", "interval"),
+    [
+        ("ddim", 5, 3.0, (0, 1)),
+        ("ddim", 4, 1.0, (0, 1)),
+        ("dpm-solver", 6, 5.0, (0, 1)),
+        ("dpm-solver", 7, 5.0, (0.3, 0.7)),
+        ("dpm-solver", 1, 2.0, (0, 1)),
+    ],
+)
 def test_the_loop_makes_the_picture_that_its_table_says(sampling, sampler, steps, scale, interval):
     rows = table(msgspec.convert(DIFFUSION, Diffusion), sampler, steps, scale, interval)
     (image,) = sampling.run([job()], rows)
@@ -101,7 +108,8 @@ class Cramped:
         "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running FusedConv node. "
         "Name:'/up/conv' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 void* "
         "onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for "
-        "requested buffer of size 1258291200")
+        "requested buffer of size 1258291200"
+    )
 
     def __init__(self, session, room: int):
         self._session, self.room = session, room
@@ -118,15 +126,24 @@ class Cramped:
         self.ran.append(pictures)
 
 
-@pytest.mark.parametrize("text", [
-    Cramped.MESSAGE, "CUDA failure 2: out of memory ; GPU=0", "CUDA_ERROR_OUT_OF_MEMORY", "std::bad_alloc",
-    "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", "CUDNN failure 4000: CUDNN_STATUS_ALLOC_FAILED"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        Cramped.MESSAGE,
+        "CUDA failure 2: out of memory ; GPU=0",
+        "CUDA_ERROR_OUT_OF_MEMORY",
+        "std::bad_alloc",
+        "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN failure 4000: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
 def test_whoever_says_that_memory_is_short_is_understood(graphs, text):
     denoiser = Cramped(graphs.denoiser, 0)
     denoiser.MESSAGE = text
     with pytest.raises(OutOfMemory):
         Sampling(Host(), Graphs(graphs.hint_encoder, denoiser, graphs.decoder), lambda _: POSITIVE).run(
-            [job()], table(msgspec.convert(DIFFUSION, Diffusion), "ddim", 2, 1.0))
+            [job()], table(msgspec.convert(DIFFUSION, Diffusion), "ddim", 2, 1.0)
+        )
 
 
 @pytest.fixture
@@ -183,8 +200,9 @@ def test_the_same_seed_gives_the_same_colours_and_another_others(load):
     assert (model.chroma(luma(), Options(seed=5)) != model.chroma(luma(), Options(seed=6))).any()
 
 
-@pytest.mark.parametrize("options", [Options(prompt="red"), Options(negative_prompt="blue"), Options(steps=9),
-                                     Options(guidance_scale=8.0)])
+@pytest.mark.parametrize(
+    "options", [Options(prompt="red"), Options(negative_prompt="blue"), Options(steps=9), Options(guidance_scale=8.0)]
+)
 def test_each_option_matters_and_its_default_changes_nothing(load, options):
     model = load()
     assert (model.chroma(luma(), options) != model.chroma(luma())).any()
@@ -235,18 +253,31 @@ def test_a_preset_chooses_the_size_and_a_picture_of_any_shape_gets_it(tmp_path, 
     assert model.processing_size(300, 2000) == size
 
 
-@pytest.mark.parametrize(("changes", "says"), [
-    ({"diffusion": DIFFUSION | {"hint_channels": 5}}, "5 channels"),
-    ({"diffusion": DIFFUSION | {"prediction_type": "sample"}}, "diffusion: .*prediction_type"),
-    ({"processing": {"width": 64}}, "processing: .*height"), ({"defaults": {}}, "defaults: .*prompt"),
-    ({"files": {}}, "hint_encoder")])
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"diffusion": DIFFUSION | {"hint_channels": 5}}, "5 channels"),
+        ({"diffusion": DIFFUSION | {"prediction_type": "sample"}}, "diffusion: .*prediction_type"),
+        ({"processing": {"width": 64}}, "processing: .*height"),
+        ({"defaults": {}}, "defaults: .*prompt"),
+        ({"files": {}}, "hint_encoder"),
+    ],
+)
 def test_a_bundle_that_cannot_be_run_is_refused_with_what_is_wrong(tmp_path, changes, says):
     with pytest.raises(BundleError, match=says):
         load_model(write_bundle(tmp_path, **changes), Setup("cpu", 1))
 
 
-@pytest.mark.parametrize(("prompt", "cleaned"), [
-    ("  A\tRed   Tram \n", "a red tram"), ("caf&amp;eacute;", "café"), ("doesnâ€™t", "doesn't"), ("ΟΔΟΣ", "οδος"), ("", "")])
+@pytest.mark.parametrize(
+    ("prompt", "cleaned"),
+    [
+        ("  A\tRed   Tram \n", "a red tram"),
+        ("caf&amp;eacute;", "café"),
+        ("doesnâ€™t", "doesn't"),
+        ("ΟΔΟΣ", "οδος"),
+        ("", ""),
+    ],
+)
 def test_a_prompt_is_cleaned_as_openclip_does(prompt, cleaned):
     assert clean(prompt) == cleaned
 

@@ -20,11 +20,27 @@ from tests.reference import Reference
 from tests.server import Service, wait_until
 
 PROMPTS = [
-    "Colorize this image", "", "low quality, grainy, blurry, noisy image", "A photo of a red tram in summer, 1961.",
-    "  MANY   spaces\tand\nlines ", "don't they're I've", "café naïve résumé", "&lt;b&gt; &amp;amp;",
-    "1234567890", "!?.,;:--#@", "東京の夜", "Красная площадь", "\U0001f308 over \U0001f3d4\ufe0f", "Σίσυφος",
-    "supercalifragilisticexpialidocious", "a" * 400, "green " * 75, "blue " * 200, "<start_of_text> in <end_of_text>",
-    "it\u00e2\u20ac\u2122s"]
+    "Colorize this image",
+    "",
+    "low quality, grainy, blurry, noisy image",
+    "A photo of a red tram in summer, 1961.",
+    "  MANY   spaces\tand\nlines ",
+    "don't they're I've",
+    "café naïve résumé",
+    "&lt;b&gt; &amp;amp;",
+    "1234567890",
+    "!?.,;:--#@",
+    "東京の夜",
+    "Красная площадь",
+    "\U0001f308 over \U0001f3d4\ufe0f",
+    "Σίσυφος",
+    "supercalifragilisticexpialidocious",
+    "a" * 400,
+    "green " * 75,
+    "blue " * 200,
+    "<start_of_text> in <end_of_text>",
+    "it\u00e2\u20ac\u2122s",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,7 +113,8 @@ def open_clip_tower(path) -> torch.nn.Module:
     vocabulary, width = state["token_embedding.weight"].shape
     layers = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.resblocks."))
     tower = open_clip_text.load("transformer").TextTransformer(
-        context_length=77, vocab_size=vocabulary, width=width, heads=width // 64, layers=layers, output_dim=width)
+        context_length=77, vocab_size=vocabulary, width=width, heads=width // 64, layers=layers, output_dim=width
+    )
     missing, _ = tower.load_state_dict(state, strict=False)
     assert not missing
     return tower.eval()

@@ -50,6 +50,7 @@ def read_answer(client: socket.socket) -> tuple[int, dict, bytes]:
 
 # --- success ---------------------------------------------------------------------------------------------------------
 
+
 def test_health_tells_a_client_that_the_model_is_loaded(api):
     response = requests.get(f"{api.url}/health", timeout=5)
     assert response.status_code == 200
@@ -63,9 +64,13 @@ def test_colorize_answers_with_exactly_the_documented_keys_and_working_links(api
     assert set(answer) == {"success", "result_id", "download_url", "api_download_url", "filename"}
     result_id = answer["result_id"]
     assert UUID4.fullmatch(result_id)
-    assert answer == {"success": True, "result_id": result_id, "filename": f"{result_id}.jpg",
-                      "download_url": f"{api.url}/results/{result_id}.jpg",
-                      "api_download_url": f"{api.url}/download/{result_id}"}
+    assert answer == {
+        "success": True,
+        "result_id": result_id,
+        "filename": f"{result_id}.jpg",
+        "download_url": f"{api.url}/results/{result_id}.jpg",
+        "api_download_url": f"{api.url}/download/{result_id}",
+    }
     public = requests.get(answer["download_url"], timeout=5)
     private = requests.get(answer["api_download_url"], headers=api.headers, timeout=5)
     assert public.status_code == private.status_code == 200
@@ -79,8 +84,12 @@ def test_upload_answers_with_exactly_the_documented_keys_and_a_working_link(api,
     answer = api.post("/upload", gray_jpeg).json()
     image_id = answer["image_id"]
     assert UUID4.fullmatch(image_id)
-    assert answer == {"success": True, "image_id": image_id, "image_url": f"{api.url}/uploads/{image_id}.jpg",
-                      "filename": f"{image_id}.jpg"}
+    assert answer == {
+        "success": True,
+        "image_id": image_id,
+        "image_url": f"{api.url}/uploads/{image_id}.jpg",
+        "filename": f"{image_id}.jpg",
+    }
     picture = requests.get(answer["image_url"], timeout=5)
     assert picture.headers["Content-Type"] == "image/jpeg"
     assert Image.open(io.BytesIO(picture.content)).size == (451, 300)
@@ -99,15 +108,19 @@ def test_the_result_is_the_photo_in_colour_with_its_own_size_and_luminance(api, 
 def test_each_call_gets_a_new_id_and_the_same_photo_the_same_result(api, gray_jpeg):
     first, second = (api.post("/colorize", gray_jpeg).json() for _ in range(2))
     assert first["result_id"] != second["result_id"]
-    assert requests.get(first["download_url"], timeout=5).content == requests.get(
-        second["download_url"], timeout=5).content
+    assert (
+        requests.get(first["download_url"], timeout=5).content
+        == requests.get(second["download_url"], timeout=5).content
+    )
 
 
 def test_a_colour_photo_is_treated_as_its_grayscale(api):
     pixels = np.zeros((64, 64, 3), np.uint8) + np.array([[[200, 60, 40]]], np.uint8)
     colour = Image.fromarray(pixels)
-    results = [requests.get(api.post("/colorize", encode(image, "PNG")).json()["download_url"], timeout=5).content
-               for image in (colour, colour.convert("L"))]
+    results = [
+        requests.get(api.post("/colorize", encode(image, "PNG")).json()["download_url"], timeout=5).content
+        for image in (colour, colour.convert("L"))
+    ]
     assert results[0] == results[1]
 
 
@@ -131,6 +144,7 @@ def test_the_declared_name_and_type_of_a_file_do_not_matter(api, gray_photo):
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def result(api, gray_jpeg):
@@ -179,11 +193,30 @@ def test_head_tells_a_files_size_without_sending_it(result):
     assert requests.head(url, headers={"Range": "bytes=0-9"}, timeout=5).status_code == 200
 
 
-@pytest.mark.parametrize("path", [
-    f"/results/{NO_SUCH_ID}.jpg", f"/uploads/{NO_SUCH_ID}.jpg", f"/results/{NO_SUCH_ID}", f"/results/{NO_SUCH_ID}.png",
-    "/results/..%2f..%2fetc%2fpasswd", "/results/%2e%2e/%2e%2e/etc/passwd", "/results/.tmp", "/results/", "/uploads",
-    "/results/00000000-0000-1000-8000-000000000000.jpg", "/results/%00.jpg", "/results/lock.jpg", "/results/a%0d%0ab.jpg",
-    "/nothing", "/.errors/503", "/health/", "/%ff", "/download/", "/colorize/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/results/{NO_SUCH_ID}.jpg",
+        f"/uploads/{NO_SUCH_ID}.jpg",
+        f"/results/{NO_SUCH_ID}",
+        f"/results/{NO_SUCH_ID}.png",
+        "/results/..%2f..%2fetc%2fpasswd",
+        "/results/%2e%2e/%2e%2e/etc/passwd",
+        "/results/.tmp",
+        "/results/",
+        "/uploads",
+        "/results/00000000-0000-1000-8000-000000000000.jpg",
+        "/results/%00.jpg",
+        "/results/lock.jpg",
+        "/results/a%0d%0ab.jpg",
+        "/nothing",
+        "/.errors/503",
+        "/health/",
+        "/%ff",
+        "/download/",
+        "/colorize/x",
+    ],
+)
 def test_what_is_not_there_is_404_whatever_it_would_name_on_the_disk(api, path):
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     status, headers, body = exchange(api.url, request)
@@ -195,8 +228,14 @@ def test_what_is_not_there_is_404_whatever_it_would_name_on_the_disk(api, path):
 
 def test_an_id_in_another_form_is_404(api, gray_jpeg):
     result_id = api.post("/colorize", gray_jpeg).json()["result_id"]
-    for form in (result_id.upper(), result_id.replace("-", ""), "{" + result_id + "}", f"urn:uuid:{result_id}",
-                 f"{result_id}.jpg", f" {result_id}"):
+    for form in (
+        result_id.upper(),
+        result_id.replace("-", ""),
+        "{" + result_id + "}",
+        f"urn:uuid:{result_id}",
+        f"{result_id}.jpg",
+        f" {result_id}",
+    ):
         assert_error(api.get(f"/download/{form}"), 404)
     assert_error(api.get(f"/uploads/{result_id}.jpg"), 404)
     assert_error(api.get(f"/results/{result_id}.JPG"), 404)
@@ -205,16 +244,36 @@ def test_an_id_in_another_form_is_404(api, gray_jpeg):
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
+
 def bad_tokens(keys) -> dict[str, str | None]:
     now = int(time.time())
-    return {"missing": None, "empty": "", "malformed": "abc", "expired": keys.token(exp=now - 60),
-            "of another project": keys.token(aud=["projects/other"]), "of another issuer": keys.token(iss="https://x/"),
-            "signed with another key": keys.sign(keys.claims(), number=99), "cut off": keys.token()[:-20],
-            "100 kB long": keys.token(extra="x" * 100_000)}
+    return {
+        "missing": None,
+        "empty": "",
+        "malformed": "abc",
+        "expired": keys.token(exp=now - 60),
+        "of another project": keys.token(aud=["projects/other"]),
+        "of another issuer": keys.token(iss="https://x/"),
+        "signed with another key": keys.sign(keys.claims(), number=99),
+        "cut off": keys.token()[:-20],
+        "100 kB long": keys.token(extra="x" * 100_000),
+    }
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "malformed", "expired", "of another project",
-                                  "of another issuer", "signed with another key", "cut off", "100 kB long"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "missing",
+        "empty",
+        "malformed",
+        "expired",
+        "of another project",
+        "of another issuer",
+        "signed with another key",
+        "cut off",
+        "100 kB long",
+    ],
+)
 def test_a_client_without_a_valid_token_is_refused(api, gray_jpeg, kind):
     token = bad_tokens(api.keys)[kind]
     headers = {} if token is None else {"X-Firebase-AppCheck": token}
@@ -232,8 +291,10 @@ def test_the_token_is_judged_before_anything_else_about_the_request(api):
 
 @pytest.mark.parametrize("path", ["/upload", "/colorize"])
 def test_the_token_is_judged_before_the_body_is_sent(api, path):
-    request = (f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-               "Content-Length: 3000000\r\n\r\n").encode()
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        "Content-Length: 3000000\r\n\r\n"
+    ).encode()
     status, _, body = exchange(api.url, request)
     assert status == 401 and json.loads(body)["detail"]
 
@@ -245,27 +306,34 @@ def test_health_and_files_need_no_token(api, result):
 
 # --- bad input -------------------------------------------------------------------------------------------------------
 
+
 def test_each_bad_upload_gets_a_sentence_that_says_what_is_wrong(api, gray_photo, gray_jpeg):
     for path in ("/upload", "/colorize"):
         assert "'file'" in assert_error(api.post(path), 400)
         assert "'file'" in assert_error(api.post(path, data={"file": "text"}), 400)
-        assert "'file'" in assert_error(requests.post(
-            api.url + path, files={"photo": gray_jpeg}, headers=api.headers, timeout=10), 400)
+        assert "'file'" in assert_error(
+            requests.post(api.url + path, files={"photo": gray_jpeg}, headers=api.headers, timeout=10), 400
+        )
         assert "'file'" in assert_error(api.post(path, json={"file": "x"}), 400)
         assert "empty" in assert_error(api.post(path, b""), 400)
         assert_error(api.post(path, b"this is no picture at all"), 400)
-        assert_error(api.post(path, gray_jpeg[:len(gray_jpeg) // 2]), 400)
+        assert_error(api.post(path, gray_jpeg[: len(gray_jpeg) // 2]), 400)
         assert "pixels" in assert_error(api.post(path, encode(Image.new("L", (2001, 2000)), "PNG")), 400)
         assert "4000000 bytes" in assert_error(api.post(path, bytes(4_100_000)), 413)
 
 
 def test_a_form_that_is_broken_is_the_clients_fault(api):
-    for content_type, body in (("multipart/form-data", b"--x\r\n"), ("multipart/form-data; boundary=x", b"junk"),
-                               ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name="),
-                               ("multipart/form-data; boundary=" + "y" * 500, b"--x--"), ("", b"junk"),
-                               ("multipart/form-data; boundary=x", b"--x\r\n\r\n" * 5000)):
-        response = requests.post(f"{api.url}/colorize", data=body, timeout=10,
-                                 headers=api.headers | {"Content-Type": content_type})
+    for content_type, body in (
+        ("multipart/form-data", b"--x\r\n"),
+        ("multipart/form-data; boundary=x", b"junk"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name="),
+        ("multipart/form-data; boundary=" + "y" * 500, b"--x--"),
+        ("", b"junk"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n" * 5000),
+    ):
+        response = requests.post(
+            f"{api.url}/colorize", data=body, timeout=10, headers=api.headers | {"Content-Type": content_type}
+        )
         assert response.status_code in (400, 413), response.text
         assert list(response.json()) == ["detail"]
 
@@ -280,16 +348,29 @@ def test_a_body_without_a_declared_length_is_read_and_limited_all_the_same(api, 
 
 
 def test_a_wrong_method_is_405_and_names_the_right_ones(api):
-    for method, path in (("GET", "/colorize"), ("PUT", "/upload"), ("POST", "/health"), ("DELETE", "/results/x.jpg"),
-                         ("BREW", "/health")):
+    for method, path in (
+        ("GET", "/colorize"),
+        ("PUT", "/upload"),
+        ("POST", "/health"),
+        ("DELETE", "/results/x.jpg"),
+        ("BREW", "/health"),
+    ):
         response = requests.request(method, api.url + path, headers=api.headers, timeout=5)
         assert_error(response, 405)
         assert response.headers["Allow"]
 
 
-@pytest.mark.parametrize("request_line", [b"GET /health\xff HTTP/9.9", b"nonsense", b"GET /" + b"a" * 20_000 + b" HTTP/1.1",
-                                          b"G\x00T / HTTP/1.1", b"POST /colorize HTTP/1.1\r\nContent-Length: x",
-                                          b"GET /health HTTP/1.1\r\nX-Long: " + b"a" * 600_000])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /health\xff HTTP/9.9",
+        b"nonsense",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1",
+        b"G\x00T / HTTP/1.1",
+        b"POST /colorize HTTP/1.1\r\nContent-Length: x",
+        b"GET /health HTTP/1.1\r\nX-Long: " + b"a" * 600_000,
+    ],
+)
 def test_a_request_that_is_not_http_gets_json_too(api, request_line):
     status, headers, body = exchange(api.url, request_line + b"\r\nHost: x\r\n\r\n")
     assert 400 <= status < 600 and headers["content-type"] == "application/json"
@@ -297,6 +378,7 @@ def test_a_request_that_is_not_http_gets_json_too(api, request_line):
 
 
 # --- a client that is still sending ----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize(("headers", "status"), [({}, 401), (None, 413)])
 @pytest.mark.parametrize("declared", [True, False])
@@ -320,16 +402,24 @@ class Sized:
 
 # --- browsers and proxies --------------------------------------------------------------------------------------------
 
+
 def test_a_page_of_any_origin_may_call_with_a_token(api, gray_jpeg):
     origin = {"Origin": "https://example.com"}
-    preflight = requests.options(f"{api.url}/colorize", timeout=5, headers=origin | {
-        "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-firebase-appcheck"})
+    preflight = requests.options(
+        f"{api.url}/colorize",
+        timeout=5,
+        headers=origin
+        | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-firebase-appcheck"},
+    )
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
     assert "x-firebase-appcheck" in preflight.headers["Access-Control-Allow-Headers"].lower()
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
-    for response in (api.post("/colorize", gray_jpeg, headers=api.headers | origin),
-                     api.post("/colorize", headers=origin), api.get("/nothing", headers=origin)):
+    for response in (
+        api.post("/colorize", gray_jpeg, headers=api.headers | origin),
+        api.post("/colorize", headers=origin),
+        api.get("/nothing", headers=origin),
+    ):
         assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -343,15 +433,25 @@ def test_a_request_keeps_its_id_and_gets_one_if_it_has_none(api):
 @pytest.mark.parametrize("host", [b"a b", b"", b"x/y"])
 def test_a_photo_is_not_stored_when_no_link_to_it_could_be_made(api, gray_jpeg, host):
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + gray_jpeg + b"\r\n--x--\r\n"
-    status, _, answer = exchange(api.url, b"POST /upload HTTP/1.1\r\nHost: %s\r\nX-Firebase-AppCheck: %s\r\n"
-                                 b"Content-Length: %d\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
-                                 % (host, api.keys.token().encode(), len(body)) + body)
+    status, _, answer = exchange(
+        api.url,
+        b"POST /upload HTTP/1.1\r\nHost: %s\r\nX-Firebase-AppCheck: %s\r\n"
+        b"Content-Length: %d\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+        % (host, api.keys.token().encode(), len(body))
+        + body,
+    )
     assert status == 400 and list(json.loads(answer)) == ["detail"]
 
 
 def test_a_client_cannot_choose_the_links_by_claiming_to_be_a_proxy(api, gray_jpeg):
-    claims = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/evil",
-              "X-Forwarded-For": "1.2.3.4", "X-Forwarded-Ssl": "on", "Forwarded": "host=evil.example"}
+    claims = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "/evil",
+        "X-Forwarded-For": "1.2.3.4",
+        "X-Forwarded-Ssl": "on",
+        "Forwarded": "host=evil.example",
+    }
     answer = api.post("/upload", gray_jpeg, headers=api.headers | claims).json()
     assert answer["image_url"].startswith(f"{api.url}/uploads/")
 

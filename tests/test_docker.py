@@ -29,8 +29,11 @@ def test_everything_that_is_copied_is_there_and_reaches_the_engine():
 @pytest.mark.parametrize(("variant", "runtime"), [("cpu", ["onnxruntime"]), ("cuda", ["onnxruntime-gpu[cuda,cudnn]"])])
 def test_each_variant_installs_one_onnx_runtime_that_fits_it(tmp_path, variant, runtime):
     (tmp_path / "requirements.txt").write_text((ROOT / "requirements.txt").read_text())
-    script = re.search(r"^RUN (case .*?esac)", DOCKERFILE, re.M | re.S)[1].replace("\\\n", "").replace(
-        "/build/", f"{tmp_path}/")
+    script = (
+        re.search(r"^RUN (case .*?esac)", DOCKERFILE, re.M | re.S)[1]
+        .replace("\\\n", "")
+        .replace("/build/", f"{tmp_path}/")
+    )
     subprocess.run(["sh", "-euc", script], env={"VARIANT": variant, "PATH": "/usr/bin:/bin"}, check=True, timeout=10)
     lines = [line for line in (tmp_path / "requirements.txt").read_text().splitlines() if line.startswith("onnx")]
     chosen = [line.split("==")[0] for line in lines if 'sys_platform != "linux"' not in line]

@@ -77,8 +77,10 @@ def test_calls_can_be_tried_with_a_token_and_a_photo(page, service):
 
 
 def test_the_vendored_files_are_the_released_ones():
-    sums = dict(reversed(line.split()) for line in re.findall(
-        r"^[0-9a-f]{64}  \S+$", (VENDORED / "README.md").read_text(), re.MULTILINE))
+    sums = dict(
+        reversed(line.split())
+        for line in re.findall(r"^[0-9a-f]{64}  \S+$", (VENDORED / "README.md").read_text(), re.MULTILINE)
+    )
     assert set(sums) >= {path.name for path in VENDORED.glob("*.[cj]s*")}
     for name, digest in sums.items():
         assert hashlib.sha256((VENDORED / name).read_bytes()).hexdigest() == digest, name

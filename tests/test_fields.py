@@ -24,10 +24,13 @@ def picture(response: requests.Response) -> Image.Image:
 
 # --- image_id --------------------------------------------------------------------------------------------------------
 
+
 def test_an_uploaded_picture_is_colorized_without_sending_it_again(api, image_id, gray_jpeg):
     upload = requests.get(f"{api.url}/uploads/{image_id}.jpg", timeout=5).content
-    by_id, by_file = (picture(response).tobytes() for response in (
-        api.post("/colorize", data={"image_id": image_id}), api.post("/colorize", upload)))
+    by_id, by_file = (
+        picture(response).tobytes()
+        for response in (api.post("/colorize", data={"image_id": image_id}), api.post("/colorize", upload))
+    )
     assert by_id == by_file
 
 
@@ -39,8 +42,9 @@ def test_an_upload_in_a_multipart_form_works_as_well(api, image_id):
 
 def test_an_upload_can_be_corrected_again_and_again(api, image_id):
     hint = '[{"x": 0.5, "y": 0.5, "color": "#2040d0"}]'
-    plain, hinted = (picture(api.post("/colorize", data={"image_id": image_id} | form)).tobytes()
-                     for form in ({}, {"hints": hint}))
+    plain, hinted = (
+        picture(api.post("/colorize", data={"image_id": image_id} | form)).tobytes() for form in ({}, {"hints": hint})
+    )
     assert plain != hinted
 
 
@@ -65,14 +69,17 @@ def test_a_result_is_no_upload(api, gray_jpeg):
 
 # --- saturation ------------------------------------------------------------------------------------------------------
 
+
 def chroma(image: Image.Image) -> np.ndarray:
     """Mean of Cb and Cr away from neutral."""
     return np.abs(np.asarray(image.convert("YCbCr"))[..., 1:].astype(float) - 128).mean()
 
 
 def test_saturation_makes_colours_stronger_or_weaker_and_keeps_the_luminance(api, image_id, gray_photo):
-    results = [picture(api.post("/colorize", data={"image_id": image_id, "saturation": value}))
-               for value in ("0", "0.5", "1", "2")]
+    results = [
+        picture(api.post("/colorize", data={"image_id": image_id, "saturation": value}))
+        for value in ("0", "0.5", "1", "2")
+    ]
     strengths = [chroma(result) for result in results]
     assert strengths[0] == 0
     assert strengths[1] == pytest.approx(strengths[2] / 2, rel=0.15)
@@ -84,8 +91,10 @@ def test_saturation_makes_colours_stronger_or_weaker_and_keeps_the_luminance(api
 
 @pytest.mark.parametrize("unset", ["", " ", "1", "1.0", "1e0"])
 def test_a_saturation_of_one_is_the_default(api, image_id, unset):
-    with_field, without = (picture(api.post("/colorize", data={"image_id": image_id} | form)).tobytes()
-                           for form in ({"saturation": unset}, {}))
+    with_field, without = (
+        picture(api.post("/colorize", data={"image_id": image_id} | form)).tobytes()
+        for form in ({"saturation": unset}, {})
+    )
     assert with_field == without
 
 

@@ -47,7 +47,7 @@ def test_the_area_around_a_hint_takes_its_hue(url, coat, rgb):
     x, y = 0.2, 0.6
     ab = colorize(url, coat, [{"x": x, "y": y, "color": rgb}])
     column, row = int(x * coat.width), int(y * coat.height)
-    around = ab[row - 10:row + 10, column - 10:column + 10]
+    around = ab[row - 10 : row + 10, column - 10 : column + 10]
     assert hue_distance(around, rgb) < 25
     assert np.linalg.norm(around.mean(axis=(0, 1))) > 8, "the hint has left no colour"
 
@@ -73,8 +73,9 @@ def test_a_hint_is_placed_on_the_upright_photo(url, coat):
     exif[0x0112] = 6
     lying = coat.transpose(Image.Transpose.ROTATE_90)
     hints = json.dumps([{"x": 0.2, "y": 0.6, "color": "#b03030"}])
-    response = requests.post(f"{url}/colorize", files={"file": encode(lying, "PNG", exif=exif)}, data={"hints": hints},
-                             timeout=60)
+    response = requests.post(
+        f"{url}/colorize", files={"file": encode(lying, "PNG", exif=exif)}, data={"hints": hints}, timeout=60
+    )
     content = requests.get(response.json()["download_url"], timeout=5).content
     ab = color.rgb2lab(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))[..., 1:]
     assert hue_distance(ab[297:317, 92:112], "#b03030") < 25
@@ -86,9 +87,13 @@ def test_no_hints_change_nothing(url, coat, nothing):
     assert (colorize(url, small, nothing) == colorize(url, small)).all()
 
 
-@pytest.mark.parametrize("hints", [
-    [{"x": 0, "y": 0, "color": "#000000"}, {"x": 1, "y": 1, "color": "#FFFFFF"}],
-    [{"x": 0.5, "y": 0.5, "color": "#ff0000"}] * 100])
+@pytest.mark.parametrize(
+    "hints",
+    [
+        [{"x": 0, "y": 0, "color": "#000000"}, {"x": 1, "y": 1, "color": "#FFFFFF"}],
+        [{"x": 0.5, "y": 0.5, "color": "#ff0000"}] * 100,
+    ],
+)
 def test_hints_at_the_limits_are_taken(url, coat, hints):
     colorize(url, coat.resize((64, 40)), hints)
 
@@ -96,17 +101,32 @@ def test_hints_at_the_limits_are_taken(url, coat, hints):
 GOOD = {"x": 0.5, "y": 0.5, "color": "#336699"}
 
 
-@pytest.mark.parametrize(("hints", "says"), [
-    ("nonsense", "hints is wrong"), ("{}", "list"), ("null", "list"), ("[1]", "[0]"), (json.dumps([{}]), "[0].x"),
-    (json.dumps([GOOD, GOOD | {"x": 1.5}]), "[1].x"), (json.dumps([GOOD | {"y": -0.1}]), "[0].y"),
-    (json.dumps([GOOD | {"x": "0.5"}]), "[0].x"), ('[{"x": NaN, "y": 0, "color": "#000000"}]', "[0].x"),
-    ('[{"x": 1e999, "y": 0, "color": "#000000"}]', "[0].x"), (json.dumps([GOOD | {"x": True}]), "[0].x"),
-    (json.dumps([GOOD | {"color": "red"}]), "[0].color"), (json.dumps([GOOD | {"color": "#33669"}]), "[0].color"),
-    (json.dumps([GOOD | {"color": "#336699\n"}]), "[0].color"), (json.dumps([GOOD | {"colour": "#336699"}]), "[0].colour"),
-    (json.dumps([GOOD] * 101), "at most 100"), ("[" * 5000, "hints is wrong")])
+@pytest.mark.parametrize(
+    ("hints", "says"),
+    [
+        ("nonsense", "hints is wrong"),
+        ("{}", "list"),
+        ("null", "list"),
+        ("[1]", "[0]"),
+        (json.dumps([{}]), "[0].x"),
+        (json.dumps([GOOD, GOOD | {"x": 1.5}]), "[1].x"),
+        (json.dumps([GOOD | {"y": -0.1}]), "[0].y"),
+        (json.dumps([GOOD | {"x": "0.5"}]), "[0].x"),
+        ('[{"x": NaN, "y": 0, "color": "#000000"}]', "[0].x"),
+        ('[{"x": 1e999, "y": 0, "color": "#000000"}]', "[0].x"),
+        (json.dumps([GOOD | {"x": True}]), "[0].x"),
+        (json.dumps([GOOD | {"color": "red"}]), "[0].color"),
+        (json.dumps([GOOD | {"color": "#33669"}]), "[0].color"),
+        (json.dumps([GOOD | {"color": "#336699\n"}]), "[0].color"),
+        (json.dumps([GOOD | {"colour": "#336699"}]), "[0].colour"),
+        (json.dumps([GOOD] * 101), "at most 100"),
+        ("[" * 5000, "hints is wrong"),
+    ],
+)
 def test_bad_hints_are_refused_with_what_is_wrong(url, coat, hints, says):
-    response = requests.post(f"{url}/colorize", files={"file": encode(coat.resize((32, 32)), "PNG")},
-                             data={"hints": hints}, timeout=60)
+    response = requests.post(
+        f"{url}/colorize", files={"file": encode(coat.resize((32, 32)), "PNG")}, data={"hints": hints}, timeout=60
+    )
     assert response.status_code == 400, response.text
     assert list(response.json()) == ["detail"]
     assert says in response.json()["detail"]

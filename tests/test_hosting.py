@@ -41,6 +41,7 @@ def at_once(count: int, call) -> list:
 
 # --- models that cannot be loaded ------------------------------------------------------------------------------------
 
+
 def _without_model(folder):
     (folder / "lite.onnx").unlink()
 
@@ -59,6 +60,7 @@ def _manifest(**changes):
     def change(folder):
         manifest = json.loads((folder / "manifest.json").read_text())
         (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+
     return change
 
 
@@ -67,6 +69,7 @@ def _with_file(path):
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["files"]["model"]["path"] = path
         (folder / "manifest.json").write_text(json.dumps(manifest))
+
     return change
 
 
@@ -74,12 +77,20 @@ def _with_deep_manifest(folder):
     (folder / "manifest.json").write_text('{"defaults": ' + "[" * 200_000)
 
 
-@pytest.mark.parametrize(("damage", "says"), [
-    (_without_model, "lite.onnx cannot be read"), (_with_another_model, "sha256"),
-    (_without_manifest, "manifest.json cannot be read"), (_manifest(format=2), "format 2"),
-    (_manifest(kind="newer"), "kind 'newer'"), (_manifest(files=[]), "files"),
-    (_with_file("../lite.onnx"), "within the bundle"), (_with_file("a\0b"), "within the bundle"),
-    (_with_deep_manifest, "manifest.json of")])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (_without_model, "lite.onnx cannot be read"),
+        (_with_another_model, "sha256"),
+        (_without_manifest, "manifest.json cannot be read"),
+        (_manifest(format=2), "format 2"),
+        (_manifest(kind="newer"), "kind 'newer'"),
+        (_manifest(files=[]), "files"),
+        (_with_file("../lite.onnx"), "within the bundle"),
+        (_with_file("a\0b"), "within the bundle"),
+        (_with_deep_manifest, "manifest.json of"),
+    ],
+)
 def test_with_a_wrong_bundle_the_service_starts_and_says_what_is_wrong(serve, tmp_path, gray_jpeg, damage, says):
     bundle = tmp_path / "bundle"
     shutil.copytree(EMBEDDED_BUNDLE, bundle)
@@ -107,6 +118,7 @@ def test_where_cuda_is_demanded_and_does_not_work_the_log_says_why(serve):
 
 
 # --- start and stop --------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("settings", [{}, {"WORKERS": 2}, {"GUNICORN_CMD_ARGS": "--preload"}])
 def test_every_worker_has_its_model_and_the_log_names_the_device(serve, gray_jpeg, settings):
@@ -172,6 +184,7 @@ def test_nothing_half_written_is_left_after_a_crash(serve, large_jpeg):
 
 # --- overload --------------------------------------------------------------------------------------------------------
 
+
 def test_more_photos_than_may_wait_are_refused_at_once(serve, large_jpeg):
     service = serve(MAX_IN_WORK=1, MAX_WAITING=2)
     answers = at_once(8, lambda: post(service.url, large_jpeg))
@@ -201,10 +214,12 @@ def test_a_client_that_has_gone_away_costs_no_inference(serve, large_jpeg):
     for thread in busy:
         thread.start()
     time.sleep(0.3)
-    body = (b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + large_jpeg + b"\r\n--x--\r\n")
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + large_jpeg + b"\r\n--x--\r\n"
     with socket.create_connection(("127.0.0.1", service.port)) as client:
-        client.sendall(b"POST /colorize HTTP/1.1\r\nHost: x\r\nX-Request-ID: gone\r\nContent-Length: %d\r\n"
-                       b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" % len(body) + body)
+        client.sendall(
+            b"POST /colorize HTTP/1.1\r\nHost: x\r\nX-Request-ID: gone\r\nContent-Length: %d\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" % len(body) + body
+        )
     wait_until(lambda: '"gone"' in service.log(), 20, service.log)
     for thread in busy:
         thread.join()
@@ -213,6 +228,7 @@ def test_a_client_that_has_gone_away_costs_no_inference(serve, large_jpeg):
 
 
 # --- slow clients ----------------------------------------------------------------------------------------------------
+
 
 def test_clients_that_connect_and_say_nothing_do_not_hold_up_others(serve):
     service = serve(THREADS=2)
@@ -228,8 +244,11 @@ def test_clients_that_stay_after_their_answer_do_not_hold_up_others(serve):
     with contextlib.ExitStack() as stack:
         for i in range(40):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
-            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" if i % 2 else
-                           b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+            client.sendall(
+                b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                if i % 2
+                else b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+            )
         assert requests.get(f"{service.url}/health", timeout=5).status_code == 200
 
 
@@ -263,8 +282,11 @@ def test_a_body_that_trickles_in_is_refused_with_a_sentence(serve, size):
     service = serve(BODY_TIMEOUT=1)
     length = b"Content-Length: " + size if size else b"Transfer-Encoding: chunked"
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
-        client.sendall(b"POST /colorize HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-                       + length + b"\r\n\r\n")
+        client.sendall(
+            b"POST /colorize HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            + length
+            + b"\r\n\r\n"
+        )
         answer = b""
         client.settimeout(0.3)
         for _ in range(40):
@@ -277,6 +299,7 @@ def test_a_body_that_trickles_in_is_refused_with_a_sentence(serve, size):
 
 
 # --- full disk -------------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("path", ["/colorize", "/upload"])
 def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, gray_photo, gray_jpeg, path):
@@ -292,6 +315,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, g
 
 
 # --- nginx -----------------------------------------------------------------------------------------------------------
+
 
 def test_nginx_answers_in_json_when_the_service_is_stopped_or_too_slow(serve, tmp_path, large_jpeg):
     service = serve(TRUSTED_PROXIES=1)

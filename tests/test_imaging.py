@@ -283,8 +283,11 @@ def test_results_are_baseline_jpegs_with_nothing_but_the_picture():
     for jpeg in (photo.jpeg(90), add_chroma(photo.luma(), wild_chroma(0), 90)):
         assert markers(jpeg) == BASELINE and b"SECRET" not in jpeg
         image = Image.open(io.BytesIO(jpeg))
-        assert image.size == (32, 48) and not image.getexif() and set(image.info) <= {
-            "jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        assert (
+            image.size == (32, 48)
+            and not image.getexif()
+            and set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        )
         assert [layer[1:3] for layer in image.layer] == [(2, 2), (1, 1), (1, 1)]
 
 
@@ -383,8 +386,11 @@ def test_twelve_megapixels_take_little_memory():
 
 @reads_proc
 def test_memory_stays_where_it_was():
-    files = [save(photo_of(name, (700, 500)).convert("RGB"), form) for name in ("coins", "page")
-             for form in ("JPEG", "PNG", "WEBP", "TIFF")]
+    files = [
+        save(photo_of(name, (700, 500)).convert("RGB"), form)
+        for name in ("coins", "page")
+        for form in ("JPEG", "PNG", "WEBP", "TIFF")
+    ]
     code = "for i in range(90):\n use(files[i % len(files)])\n if i in (29, 89): print(memory('VmRSS'))"
     (early, late), _ = child(code, files)
     assert late - early < 12

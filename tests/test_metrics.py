@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import encode
 from tests.gateway import Nginx
@@ -32,8 +32,11 @@ def samples(address: str) -> dict[tuple[str, frozenset], float]:
     response = requests.get(address, timeout=10)
     assert response.status_code == 200, response.text
     assert response.headers["Content-Type"].startswith("text/plain; version=")
-    return {(sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(response.text) for sample in family.samples}
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
 
 
 def value(url: str, name: str, **labels: str) -> float:
@@ -104,8 +107,10 @@ def test_the_queue_is_seen_while_photos_wait(serve):
         return value(service.url, name, queue="colorize")
 
     with ThreadPoolExecutor(4) as clients:
-        answers = [clients.submit(requests.post, f"{service.url}/colorize", files={"file": large}, timeout=120)
-                   for _ in range(4)]
+        answers = [
+            clients.submit(requests.post, f"{service.url}/colorize", files={"file": large}, timeout=120)
+            for _ in range(4)
+        ]
         wait_until(lambda: queue("colorize_photos_in_work") == 1 and queue("colorize_photos_waiting") >= 1, 60)
         assert all(answer.result().status_code == 200 for answer in answers)
     assert queue("colorize_photos_in_work") == queue("colorize_photos_waiting") == 0
@@ -123,6 +128,7 @@ def test_a_worker_that_died_is_counted_on_but_holds_no_memory(service):
         figures = samples(f"{url}/metrics")
         now = {dict(labels)["pid"] for name, labels in figures if name == "colorize_memory_bytes"}
         return len(now) == WORKERS and victim not in now and figures["colorize_model_loaded", frozenset()] == 1
+
     wait_until(replaced, 60, service.log)
     assert value(url, "colorize_requests_total", method="GET", route="/health", status="200") >= before
 

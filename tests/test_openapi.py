@@ -25,8 +25,11 @@ def document(service) -> dict:
 
 def operations(document: dict) -> dict[tuple[str, str], dict]:
     """The document's operations by method, in capitals, and path."""
-    return {(method.upper(), path): item[method]
-            for path, item in document["paths"].items() for method in METHODS & set(item)}
+    return {
+        (method.upper(), path): item[method]
+        for path, item in document["paths"].items()
+        for method in METHODS & set(item)
+    }
 
 
 def test_document_and_routes_are_equal(document, tmp_path):
@@ -54,9 +57,16 @@ def test_every_part_of_the_document_is_used(document):
     assert parts - used == {"#/components/responses/405"}  # of no operation, as it says that there is none
 
 
-@pytest.mark.parametrize(("status", "line", "header"), [
-    (400, "", "Not a header"), (414, "?" + "a" * 5000, ""), (417, "", "Expect: the unexpected"),
-    (431, "", "X-Long: " + "a" * 300_000), (501, "", "Transfer-Encoding: morse")])
+@pytest.mark.parametrize(
+    ("status", "line", "header"),
+    [
+        (400, "", "Not a header"),
+        (414, "?" + "a" * 5000, ""),
+        (417, "", "Expect: the unexpected"),
+        (431, "", "X-Long: " + "a" * 300_000),
+        (501, "", "Transfer-Encoding: morse"),
+    ],
+)
 def test_what_the_server_may_answer_to_any_request_it_does_answer(service, document, status, line, header):
     for (method, path), operation in operations(document).items():
         path = re.sub(r"\{\w+\}", NO_SUCH_ID, path)
@@ -86,8 +96,12 @@ def test_the_server_of_the_document_is_the_base_of_the_links(serve, base, server
 def test_an_answer_that_is_not_as_documented_is_noticed(service):
     response = requests.get(f"{service.url}/health", timeout=5)
     documented.check(response)
-    for change in ({"status_code": 202}, {"_content": b'{"status": "fine", "model_loaded": true}'},
-                   {"headers": {"X-Other": "1"}}, {"raw": None}):
+    for change in (
+        {"status_code": 202},
+        {"_content": b'{"status": "fine", "model_loaded": true}'},
+        {"headers": {"X-Other": "1"}},
+        {"raw": None},
+    ):
         other = requests.Response()
         other.__dict__ |= response.__dict__ | change
         with pytest.raises((AssertionError, FailureGroup)):

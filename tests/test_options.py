@@ -44,24 +44,47 @@ def refused(response: requests.Response) -> str:
     return response.json()["detail"]
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("prompt", "red"), ("negative_prompt", "blue"), ("seed", 7), ("steps", 9), ("guidance_scale", 7.5), ("steps", 1),
-    ("steps", 50), ("guidance_scale", 1), ("guidance_scale", 20), ("seed", 2**32 - 1)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prompt", "red"),
+        ("negative_prompt", "blue"),
+        ("seed", 7),
+        ("steps", 9),
+        ("guidance_scale", 7.5),
+        ("steps", 1),
+        ("steps", 50),
+        ("guidance_scale", 1),
+        ("guidance_scale", 20),
+        ("seed", 2**32 - 1),
+    ],
+)
 def test_each_field_changes_the_result_and_the_same_request_gives_the_same(prompted, small, field, value):
     changed = result(prompted, small, **{field: value})
     assert changed == result(prompted, small, **{field: value})
     assert changed != result(prompted, small)
 
 
-@pytest.mark.parametrize("fields", [DEFAULTS, {name: "" for name in DEFAULTS}, {"prompt": "  "}, {"unheard_of": "1"}])
+@pytest.mark.parametrize("fields", [DEFAULTS, dict.fromkeys(DEFAULTS, ""), {"prompt": "  "}, {"unheard_of": "1"}])
 def test_a_field_at_its_default_or_empty_changes_nothing(prompted, small, fields):
     assert result(prompted, small, **fields) == result(prompted, small)
 
 
-@pytest.mark.parametrize(("field", "value", "says"), [
-    ("seed", "-1", "greater"), ("seed", str(2**32), "less"), ("seed", "red", "integer"), ("steps", "0", "greater"),
-    ("steps", "51", "less"), ("steps", "4.5", "integer"), ("guidance_scale", "0.9", "greater"),
-    ("guidance_scale", "20.1", "less"), ("guidance_scale", "nan", "finite"), ("guidance_scale", "9,0", "number")])
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("seed", "-1", "greater"),
+        ("seed", str(2**32), "less"),
+        ("seed", "red", "integer"),
+        ("steps", "0", "greater"),
+        ("steps", "51", "less"),
+        ("steps", "4.5", "integer"),
+        ("guidance_scale", "0.9", "greater"),
+        ("guidance_scale", "20.1", "less"),
+        ("guidance_scale", "nan", "finite"),
+        ("guidance_scale", "9,0", "number"),
+    ],
+)
 def test_a_value_that_cannot_be_used_is_refused_with_what_the_field_takes(prompted, small, field, value, says):
     sentence = refused(post(prompted, small, **{field: value}))
     assert sentence.startswith(f"The field {field} is wrong: ") and says in sentence and " from " in sentence
@@ -70,18 +93,26 @@ def test_a_value_that_cannot_be_used_is_refused_with_what_the_field_takes(prompt
 def test_a_field_of_another_model_is_refused_with_the_name_of_that_model(prompted, hinted, small):
     hints = json.dumps([{"x": 0.5, "y": 0.5, "color": "#336699"}])
     assert refused(post(prompted, small, hints=hints)) == (
-        "The field hints is for ColorizeNet-Lite; the model loaded here is ColorizeNet.")
+        "The field hints is for ColorizeNet-Lite; the model loaded here is ColorizeNet."
+    )
     for field in DEFAULTS:
         assert refused(post(hinted, small, **{field: "1"})) == (
-            f"The field {field} is for ColorizeNet; the model loaded here is ColorizeNet-Lite.")
+            f"The field {field} is for ColorizeNet; the model loaded here is ColorizeNet-Lite."
+        )
 
 
 def test_the_model_says_what_it_is_and_what_it_takes(prompted, hinted):
     response = requests.get(f"{prompted.url}/model", timeout=5)
     assert response.status_code == 200
     assert response.json() == {
-        "name": "Linear", "version": "1", "kind": "colorizenet", "device": "cpu", "precision": "fp32",
-        "processing_size": {"width": SIDE, "height": SIDE}, "fields": DEFAULTS}
+        "name": "Linear",
+        "version": "1",
+        "kind": "colorizenet",
+        "device": "cpu",
+        "precision": "fp32",
+        "processing_size": {"width": SIDE, "height": SIDE},
+        "fields": DEFAULTS,
+    }
     assert str(prompted.folder) not in response.text
     answer = requests.get(f"{hinted.url}/model", timeout=5).json()
     assert (answer["name"], answer["kind"], answer["fields"]) == ("ColorizeNet-Lite", "lite", {"hints": []})

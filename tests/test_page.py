@@ -30,7 +30,7 @@ def ab(jpeg: bytes) -> np.ndarray:
 
 def around(planes: np.ndarray, x: float, y: float) -> np.ndarray:
     column, row = int(x * planes.shape[1]), int(y * planes.shape[0])
-    return planes[row - 10:row + 10, column - 10:column + 10]
+    return planes[row - 10 : row + 10, column - 10 : column + 10]
 
 
 def shown_chroma(visitor) -> float:
@@ -44,6 +44,7 @@ def slider(visitor) -> float:
 
 
 # --- a photo gets its colours ----------------------------------------------------------------------------------------
+
 
 def test_a_dropped_photo_is_shown_at_once_and_then_in_colour(service, visitor):
     with service.frozen():
@@ -105,6 +106,7 @@ def test_the_photo_is_sent_once_however_often_it_is_coloured(service, visitor):
 
 # --- before and after ------------------------------------------------------------------------------------------------
 
+
 def test_the_slider_moves_by_mouse(visitor):
     visitor.choose(CAMERA)
     visitor.wait_for_result()
@@ -140,6 +142,7 @@ def test_the_slider_moves_by_keyboard(visitor):
 
 
 # --- correcting a colour ---------------------------------------------------------------------------------------------
+
 
 def place_hint(visitor, x: float, y: float, rgb: str) -> None:
     """Click a place and choose its colour; returns when the result has followed."""
@@ -192,6 +195,7 @@ def test_steps_can_be_undone_and_done_again(corrected):
 
 # --- what becomes of the result --------------------------------------------------------------------------------------
 
+
 def test_save_gives_the_stored_bytes(visitor, photo_path, tmp_path):
     visitor.choose(photo_path)
     visitor.wait_for_result()
@@ -236,6 +240,7 @@ def test_several_photos_are_a_strip_with_a_progress_for_each(service, visitor, p
 
 
 # --- for everybody ---------------------------------------------------------------------------------------------------
+
 
 def test_everything_works_by_keyboard_alone(visitor, tmp_path):
     keyboard, page = visitor.page.keyboard, visitor.page

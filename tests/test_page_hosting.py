@@ -15,8 +15,12 @@ from tests.server import ROOT, Service
 from tests.test_contract import assert_error
 
 CAMERA = ROOT / "examples" / "camera.jpg"
-WEB_APP = {"FIREBASE_WEB_API_KEY": "web-api-key", "FIREBASE_WEB_APP_ID": APP_ID, "RECAPTCHA_SITE_KEY": "site-key",
-           "RECAPTCHA_KIND": "v3"}
+WEB_APP = {
+    "FIREBASE_WEB_API_KEY": "web-api-key",
+    "FIREBASE_WEB_APP_ID": APP_ID,
+    "RECAPTCHA_SITE_KEY": "site-key",
+    "RECAPTCHA_KIND": "v3",
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +37,7 @@ def policy(response: requests.Response) -> dict[str, str]:
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
+
 def test_every_file_that_the_page_names_is_there_with_its_type(url):
     html = requests.get(f"{url}/", timeout=5)
     assert html.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -48,7 +53,7 @@ def test_every_file_that_the_page_names_is_there_with_its_type(url):
 
 def test_all_modules_are_loaded_ahead():
     html = (FOLDER / "index.html").read_text()
-    assert set(re.findall(r'page/(js/\w+\.js)', html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+    assert set(re.findall(r"page/(js/\w+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
 
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url):
@@ -59,9 +64,21 @@ def test_a_browser_that_has_a_file_is_not_sent_it_again(url):
         assert again.status_code == 304 and not again.content
 
 
-@pytest.mark.parametrize("path", [
-    "/page", "/page/", "/page/index.html", "/page/nothing.js", "/page/../settings.py", "/page/%2e%2e/settings.py",
-    "/page/vendor/README.md", "/page/js", "/page//etc/passwd", "/page/style.css/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page",
+        "/page/",
+        "/page/index.html",
+        "/page/nothing.js",
+        "/page/../settings.py",
+        "/page/%2e%2e/settings.py",
+        "/page/vendor/README.md",
+        "/page/js",
+        "/page//etc/passwd",
+        "/page/style.css/",
+    ],
+)
 def test_what_is_no_file_of_the_page_is_404_in_json(api, path):
     request = requests.Request("GET", api.url + "/").prepare()
     request.url = api.url + path  # requests would tidy it up
@@ -82,8 +99,11 @@ def test_the_page_needs_no_token_and_comes_through_nginx(api):
 
 def test_behind_a_prefix_the_page_works(visit, serve, photo_path, tmp_path):
     service = serve(TRUSTED_PROXIES=1, PUBLIC_BASE_URL="https://photos.example.com/colours")
-    changes = {"location / {": "location /colours/ {", "proxy_pass http://colorize;": "proxy_pass http://colorize/;",
-               'X-Forwarded-Prefix "";': 'X-Forwarded-Prefix "/colours";'}
+    changes = {
+        "location / {": "location /colours/ {",
+        "proxy_pass http://colorize;": "proxy_pass http://colorize/;",
+        'X-Forwarded-Prefix "";': 'X-Forwarded-Prefix "/colours";',
+    }
     with Nginx(tmp_path, service.port, **changes) as nginx:
         visitor = visit(f"{nginx.url}/colours")
         visitor.choose(photo_path)
@@ -95,6 +115,7 @@ def test_behind_a_prefix_the_page_works(visit, serve, photo_path, tmp_path):
 
 # --- what the browser may do -----------------------------------------------------------------------------------------
 
+
 def test_the_page_may_load_and_call_nothing_but_its_own_service(url):
     response = requests.get(f"{url}/", timeout=5)
     allowed = policy(response)
@@ -105,6 +126,7 @@ def test_the_page_may_load_and_call_nothing_but_its_own_service(url):
 
 # --- App Check -------------------------------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def guarded(keys, tmp_path_factory):
     """A service that wants tokens; ``guarded(**settings)`` starts one for each set of settings."""
@@ -113,8 +135,13 @@ def guarded(keys, tmp_path_factory):
     def start(**settings: str) -> Service:
         key = json.dumps(settings)
         if key not in services:
-            services[key] = Service(tmp_path_factory.mktemp("guarded"), APP_CHECK="on", FIREBASE_PROJECT_ID=PROJECT,
-                                    APP_CHECK_JWKS_URL=keys.url, **settings).start()
+            services[key] = Service(
+                tmp_path_factory.mktemp("guarded"),
+                APP_CHECK="on",
+                FIREBASE_PROJECT_ID=PROJECT,
+                APP_CHECK_JWKS_URL=keys.url,
+                **settings,
+            ).start()
         return services[key]
 
     yield start
@@ -150,8 +177,10 @@ class Google:
         self.tokens, self.exchanges = list(tokens), []
 
     def watch(self, context) -> None:
-        context.route(re.compile(r"^https://www\.google\.com/recaptcha/(api|enterprise)\.js"),
-                      lambda route: route.fulfill(content_type="text/javascript", body=self.SCRIPT))
+        context.route(
+            re.compile(r"^https://www\.google\.com/recaptcha/(api|enterprise)\.js"),
+            lambda route: route.fulfill(content_type="text/javascript", body=self.SCRIPT),
+        )
         context.route("https://content-firebaseappcheck.googleapis.com/**", self._exchange)
 
     def _exchange(self, route: Route) -> None:
@@ -160,10 +189,12 @@ class Google:
         route.fulfill(json={"token": token, "ttl": "3600s"}, headers={"Access-Control-Allow-Origin": "*"})
 
 
-@pytest.mark.parametrize(("kind", "field"), [
-    ("v3", "recaptcha_v3_token"), ("enterprise", "recaptcha_enterprise_token")])
+@pytest.mark.parametrize(
+    ("kind", "field"), [("v3", "recaptcha_v3_token"), ("enterprise", "recaptcha_enterprise_token")]
+)
 def test_with_its_settings_the_page_gets_a_token_from_firebases_sdk_and_the_service_takes_it(
-        visit, guarded, keys, kind, field):
+    visit, guarded, keys, kind, field
+):
     service, google = guarded(**WEB_APP | {"RECAPTCHA_KIND": kind}), Google(keys.token())
     visitor = visit(service.url, prepare=google.watch)
     assert not google.exchanges and not any("vendor" in address for address in visitor.requests)
@@ -197,6 +228,10 @@ def test_without_a_valid_token_the_page_says_what_the_service_says(visit, guarde
 def test_app_check_opens_the_policy_for_google_and_for_nobody_else(guarded):
     allowed = policy(requests.get(f"{guarded(**WEB_APP).url}/", timeout=5))
     hosts = set(re.findall(r"https://([^/ ]+)", " ".join(allowed.values())))
-    assert hosts == {"www.google.com", "www.gstatic.com", "recaptcha.google.com",
-                     "content-firebaseappcheck.googleapis.com"}
+    assert hosts == {
+        "www.google.com",
+        "www.gstatic.com",
+        "recaptcha.google.com",
+        "content-firebaseappcheck.googleapis.com",
+    }
     assert "unsafe" not in " ".join(allowed.values())

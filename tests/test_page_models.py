@@ -36,7 +36,9 @@ def test_a_prompt_can_be_given_to_a_model_that_takes_one_and_the_result_follows(
 
 def test_the_document_lists_the_fields_of_the_loaded_model_alone(service):
     document = requests.get(f"{service.url}/openapi.json", timeout=5).json()
-    form = document["paths"]["/colorize"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    form = document["paths"]["/colorize"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"][
+        "properties"
+    ]
     fields = requests.get(f"{service.url}/model", timeout=5).json()["fields"]
     assert set(form) == {"file", "image_id", "saturation"} | set(fields)
     assert "prompt" in fields and "hints" not in fields

@@ -11,8 +11,13 @@ TRAINED = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_li
 
 
 def reference(sampler: str, prediction_type: str):
-    common = {"num_train_timesteps": 1000, "timestep_spacing": "leading", "steps_offset": 1,
-              "prediction_type": prediction_type, **TRAINED}
+    common = {
+        "num_train_timesteps": 1000,
+        "timestep_spacing": "leading",
+        "steps_offset": 1,
+        "prediction_type": prediction_type,
+        **TRAINED,
+    }
     if sampler == "ddim":
         return DDIMScheduler(set_alpha_to_one=False, clip_sample=False, **common)
     return DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", solver_order=2, use_karras_sigmas=True, **common)

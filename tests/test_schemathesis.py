@@ -19,11 +19,34 @@ def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys
     settings = {"FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url, "MAX_PIXELS": 1_000_000}
     with Service(tmp_path, APP_CHECK="on", **settings) as service:
         done = subprocess.run(
-            [Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "tests" / "schemathesis.toml",
-             "run", f"{service.url}/openapi.json", "--header", f"X-Firebase-AppCheck: {keys.token()}", "--checks",
-             "all", "--phases", ",".join(PHASES), "--max-examples", str(EXAMPLES), "--seed", str(SEED),
-             "--generation-database", "none", "--workers", "2", "--no-color"],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=900)
+            [
+                Path(sys.executable).with_name("schemathesis"),
+                "--config-file",
+                ROOT / "tests" / "schemathesis.toml",
+                "run",
+                f"{service.url}/openapi.json",
+                "--header",
+                f"X-Firebase-AppCheck: {keys.token()}",
+                "--checks",
+                "all",
+                "--phases",
+                ",".join(PHASES),
+                "--max-examples",
+                str(EXAMPLES),
+                "--seed",
+                str(SEED),
+                "--generation-database",
+                "none",
+                "--workers",
+                "2",
+                "--no-color",
+            ],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
     assert done.returncode == 0, done.stdout
     cases = int(re.search(r"(\d+) generated", done.stdout)[1])
     print(f"{cases} cases")

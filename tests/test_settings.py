@@ -32,8 +32,13 @@ def _default(field) -> str:
     value = field.default
     if field.default_factory is not None or value in (None, [], EMBEDDED_BUNDLE):
         return "–"
-    text = {True: "on", False: "off"}[value] if isinstance(value, bool) else ",".join(value) if isinstance(
-        value, list) else str(value)
+    text = (
+        {True: "on", False: "off"}[value]
+        if isinstance(value, bool)
+        else ",".join(value)
+        if isinstance(value, list)
+        else str(value)
+    )
     return f"`{text}`"
 
 
@@ -41,15 +46,34 @@ def test_every_setting_is_documented_as_it_is():
     assert table() in (ROOT / "docs" / "settings.md").read_text()
 
 
-@pytest.mark.parametrize(("name", "value", "says"), [
-    ("PORT", "http", "integer"), ("PORT", "70000", "65535"), ("MAX_PIXELS", "0", "greater"), ("DEVICE", "tpu", "'cuda'"),
-    ("PUBLIC_BASE_URL", "api.example.com", "absolute"), ("PUBLIC_BASE_URL", "https://x/?a=1", "without query"),
-    ("STORAGE_DIR", "/proc/none", "folder"), ("JPEG_QUALITY", "200", "100"), ("APP_CHECK", "perhaps", "boolean"),
-    ("TRUSTED_PROXIES", "-1", "0"), ("QUEUE_TIMEOUT", "soon", "number"), ("WORKERS", "0", "1"),
-    ("HOST", "nohost.invalid", "address"), ("HOST", "unix:/x", "address"), ("CORS_ORIGINS", ",", "1 item"),
-    ("PUBLIC_BASE_URL", "https://a:99999", "range"), ("FIREBASE_PROJECT_ID", "my project", "pattern"), ("LOG_LEVEL", "loud", "'info'"),
-    ("PRESET", "slow", "'cpu'"), ("GUIDANCE_INTERVAL", "half", "dash"), ("GUIDANCE_INTERVAL", "0.5-2", "less"),
-    ("GUIDANCE_INTERVAL", "0.8-0.2", "smaller"), ("MAX_BATCH", "0", "1")])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PORT", "http", "integer"),
+        ("PORT", "70000", "65535"),
+        ("MAX_PIXELS", "0", "greater"),
+        ("DEVICE", "tpu", "'cuda'"),
+        ("PUBLIC_BASE_URL", "api.example.com", "absolute"),
+        ("PUBLIC_BASE_URL", "https://x/?a=1", "without query"),
+        ("STORAGE_DIR", "/proc/none", "folder"),
+        ("JPEG_QUALITY", "200", "100"),
+        ("APP_CHECK", "perhaps", "boolean"),
+        ("TRUSTED_PROXIES", "-1", "0"),
+        ("QUEUE_TIMEOUT", "soon", "number"),
+        ("WORKERS", "0", "1"),
+        ("HOST", "nohost.invalid", "address"),
+        ("HOST", "unix:/x", "address"),
+        ("CORS_ORIGINS", ",", "1 item"),
+        ("PUBLIC_BASE_URL", "https://a:99999", "range"),
+        ("FIREBASE_PROJECT_ID", "my project", "pattern"),
+        ("LOG_LEVEL", "loud", "'info'"),
+        ("PRESET", "slow", "'cpu'"),
+        ("GUIDANCE_INTERVAL", "half", "dash"),
+        ("GUIDANCE_INTERVAL", "0.5-2", "less"),
+        ("GUIDANCE_INTERVAL", "0.8-0.2", "smaller"),
+        ("MAX_BATCH", "0", "1"),
+    ],
+)
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refusal:
@@ -90,7 +114,8 @@ def test_the_machines_cores_are_shared_between_the_workers(monkeypatch):
 @pytest.mark.parametrize("command", [["-m", "gunicorn"], ["-c", "import wsgi"]])
 def test_a_wrong_setting_stops_the_start_with_a_sentence_and_no_traceback(tmp_path, command):
     environment = {"PATH": os.environ["PATH"], "STORAGE_DIR": str(tmp_path), "MAX_WAITING": "many"}
-    run = subprocess.run([sys.executable, *command], cwd=Path(ROOT), env=environment, capture_output=True, text=True,
-                         timeout=60)
+    run = subprocess.run(
+        [sys.executable, *command], cwd=Path(ROOT), env=environment, capture_output=True, text=True, timeout=60
+    )
     assert run.returncode == 1
     assert "MAX_WAITING=many" in run.stderr and "Traceback" not in run.stderr

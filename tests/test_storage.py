@@ -35,8 +35,14 @@ def test_another_replica_on_the_same_folder_finds_it_at_once(storage, tmp_path):
     assert Storage(tmp_path).find("results", storage.put("results", b"x"))
 
 
-@given(st.one_of(st.text(), st.from_regex(r"[0-9a-fA-F./-]{36}"), st.uuids().map(str), st.uuids(version=4).map(
-    lambda value: str(value).upper())))
+@given(
+    st.one_of(
+        st.text(),
+        st.from_regex(r"[0-9a-fA-F./-]{36}"),
+        st.uuids().map(str),
+        st.uuids(version=4).map(lambda value: str(value).upper()),
+    )
+)
 def test_nothing_but_a_version_4_uuid_in_its_usual_form_names_a_file(text):
     usual = len(text) == 36 and text == text.lower()
     try:
@@ -70,8 +76,10 @@ def test_another_error_of_the_disk_is_not_called_full(storage, monkeypatch):
 
 
 def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path):
-    crash = ("import os, sys; from pathlib import Path; from colorize_service.storage import Storage;"
-             "os.fsync = lambda _: os.kill(os.getpid(), 9); Storage(Path(sys.argv[1])).put('results', b'x')")
+    crash = (
+        "import os, sys; from pathlib import Path; from colorize_service.storage import Storage;"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9); Storage(Path(sys.argv[1])).put('results', b'x')"
+    )
     run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60)
     assert run.returncode == -9
     assert len(list((tmp_path / ".tmp").iterdir())) == 2

@@ -52,18 +52,27 @@ def environment(**settings: str) -> dict[str, str]:
 def test_the_wheel_holds_the_whole_service_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert held == {str(path.relative_to(ROOT)) for path in (ROOT / "colorize_service").rglob("*")
-                    if path.is_file() and "__pycache__" not in path.parts}
+    assert held == {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "colorize_service").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def test_a_folder_of_50_photos_of_which_3_are_broken_gives_47(programs, tmp_path, gray_jpeg):
     photos = tmp_path / "photos"
     photos.mkdir()
-    broken = {7: b"", 23: b"This is a text.", 41: gray_jpeg[:len(gray_jpeg) // 3]}
+    broken = {7: b"", 23: b"This is a text.", 41: gray_jpeg[: len(gray_jpeg) // 3]}
     for i in range(50):
         (photos / f"{i:02}.jpg").write_bytes(broken.get(i, gray_jpeg))
-    done = subprocess.run([programs / "colorize", "photos", "-o", "results"], cwd=tmp_path, env=environment(),
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [programs / "colorize", "photos", "-o", "results"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 1
     *sentences, last = done.stderr.splitlines()
     assert {line[:13] for line in sentences} == {f"photos/{i:02}.jpg" for i in broken}
@@ -77,8 +86,13 @@ def test_colorize_serve_serves(programs, tmp_path, gray_jpeg):
     port = str(free_port())
     log = tmp_path / "log"
     with open(log, "wb") as stream:
-        service = subprocess.Popen([programs / "colorize", "serve", "--host", "127.0.0.1", "--port", port],
-                                   cwd=tmp_path, env=environment(APP_CHECK="off"), stdout=stream, stderr=stream)
+        service = subprocess.Popen(
+            [programs / "colorize", "serve", "--host", "127.0.0.1", "--port", port],
+            cwd=tmp_path,
+            env=environment(APP_CHECK="off"),
+            stdout=stream,
+            stderr=stream,
+        )
     try:
         wait_until(lambda: b"Loaded ColorizeNet-Lite" in log.read_bytes(), 30, log.read_text)
         answer = requests.post(f"http://127.0.0.1:{port}/colorize", files={"file": gray_jpeg}, timeout=60).json()
@@ -91,6 +105,7 @@ def test_colorize_serve_serves(programs, tmp_path, gray_jpeg):
 
 
 def test_the_installed_program_knows_its_version(programs, wheel):
-    done = subprocess.run([programs / "colorize", "--version"], env=environment(), capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        [programs / "colorize", "--version"], env=environment(), capture_output=True, text=True, timeout=60
+    )
     assert done.stdout == f"colorize, version {wheel.name.split('-')[1]}\n"

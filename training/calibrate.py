@@ -84,7 +84,9 @@ def main(argv=None):
     rarity = torch.from_numpy(np.log(bin_rarity(soup["prior"].numpy()))).float()
     photos = list(read_photos([args.photos / "val.tar"]))[args.offset :: args.stride]
     originals = [resize(photo.rgb, SIDE, SIDE) for photo in photos]
-    print("| side | temperature | rebalance | cast | vividness | PSNR dB | chroma error | chroma kept | colourfulness |")
+    print(
+        "| side | temperature | rebalance | cast | vividness | PSNR dB | chroma error | chroma kept | colourfulness |"
+    )
     print("|" + "---|" * 9)
     for side in args.shorter_side:
         logits = [logits_of(model, photo, side) for photo in photos]

@@ -49,7 +49,9 @@ def main(argv=None):
     parser.add_argument("--stride", type=int, default=1, help="take every n-th photo only")
     args = parser.parse_args(argv)
     photos = list(read_photos([args.photos / "val.tar"]))[:: args.stride]
-    print(f"| {len(photos)} photos, a hint of chroma {CHROMA:.0f} | change on its surface | elsewhere | visible there |")
+    print(
+        f"| {len(photos)} photos, a hint of chroma {CHROMA:.0f} | change on its surface | elsewhere | visible there |"
+    )
     print("|---|---|---|---|")
     for path in args.bundle:
         model = Colorizer(path)

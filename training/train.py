@@ -152,7 +152,9 @@ def main(argv=None):
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "train.pid").write_text(f"{os.getpid()}\n")
     last = checkpoints.load(args.out / "last.pt", args.device) if args.resume else None
-    model = ColorizeNetLite(last["encoder"] if last else args.encoder).to(args.device, memory_format=torch.channels_last)
+    model = ColorizeNetLite(last["encoder"] if last else args.encoder).to(
+        args.device, memory_format=torch.channels_last
+    )
     groups = parameter_groups(model, args.encoder_rate, args.decoder_rate, args.weight_decay)
     optimizer = torch.optim.AdamW([{**group, "lr": group["rate"]} for group in groups])
     average, step, prior = start(args, last, model, optimizer)

@@ -31,8 +31,13 @@ def colorize():
         note(queue_ms=_milliseconds(began - came), work_ms=_milliseconds(time.perf_counter() - began))
     result_id = current_app.storage.put("results", jpeg)
     filename = f"{result_id}.jpg"
-    return jsonify(success=True, result_id=result_id, download_url=link(f"results/{filename}"),
-                   api_download_url=link(f"download/{result_id}"), filename=filename)
+    return jsonify(
+        success=True,
+        result_id=result_id,
+        download_url=link(f"results/{filename}"),
+        api_download_url=link(f"download/{result_id}"),
+        filename=filename,
+    )
 
 
 def _colorized(photo: imaging.Photo, options: Options, saturation: float, turn: Turn) -> bytes:

@@ -4,7 +4,13 @@ import logging
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import (
-    HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge, ServiceUnavailable)
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+)
 
 from colorize_service.imaging import ImageError
 from colorize_service.inference import Abandoned, Busy, UnknownField

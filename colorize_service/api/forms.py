@@ -35,8 +35,10 @@ def read_photo_or_upload() -> Photo:
     if not image_id:
         if "file" in request.files:
             return read_photo()
-        raise BadRequest("The request has no photo: send it as multipart/form-data in the field 'file', or the id of "
-                         "an earlier upload in the field 'image_id'.")
+        raise BadRequest(
+            "The request has no photo: send it as multipart/form-data in the field 'file', or the id of "
+            "an earlier upload in the field 'image_id'."
+        )
     if "file" in request.files:
         raise BadRequest("The request has both a file and an image_id: send one of them.")
     _check_host()

@@ -34,6 +34,8 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
-        raise BadRequest(f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST} "
-                         'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.') from None
+        raise BadRequest(
+            f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST} "
+            'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.'
+        ) from None
     return tuple(Hint(field.x, field.y, tuple(bytes.fromhex(field.color[1:]))) for field in fields)

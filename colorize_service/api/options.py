@@ -12,22 +12,29 @@ from colorize_service.api.hints import parse_hints
 from colorize_service.inference import Options
 
 # The fields that take a number: its type, the least and the most.
-NUMBERS = {"saturation": (float, 0, 2), "seed": (int, 0, 2**32 - 1), "steps": (int, 1, 50),
-           "guidance_scale": (float, 1, 20)}
+NUMBERS = {
+    "saturation": (float, 0, 2),
+    "seed": (int, 0, 2**32 - 1),
+    "steps": (int, 1, 50),
+    "guidance_scale": (float, 1, 20),
+}
 
 
 def _number(name: str) -> Callable[[str], float]:
     kind, least, most = NUMBERS[name]
-    adapter = TypeAdapter(Annotated[kind, Field(ge=least, le=most, allow_inf_nan=False) if kind is float else
-                                    Field(ge=least, le=most)])
+    adapter = TypeAdapter(
+        Annotated[kind, Field(ge=least, le=most, allow_inf_nan=False) if kind is float else Field(ge=least, le=most)]
+    )
 
     def parse(text: str) -> float:
         try:
             return adapter.validate_python(text.strip())
         except ValidationError as error:
             what = "a whole number" if kind is int else "a number"
-            raise BadRequest(f"The field {name} is wrong: {error.errors()[0]['msg']}. It takes {what} from {least} to "
-                             f"{most}.") from None
+            raise BadRequest(
+                f"The field {name} is wrong: {error.errors()[0]['msg']}. It takes {what} from {least} to {most}."
+            ) from None
+
     return parse
 
 

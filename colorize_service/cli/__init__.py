@@ -8,7 +8,9 @@ def main() -> None:
     """The entry point ``colorize``. A file named ``serve`` is ``./serve``."""
     if sys.argv[1:2] == ["serve"]:
         from colorize_service.cli.serve import serve
+
         serve(sys.argv[2:], prog_name="colorize serve")
     gc.disable()  # nothing of what is imported is garbage; `convert` enables it again
     from colorize_service.cli.convert import convert
+
     convert(prog_name="colorize")

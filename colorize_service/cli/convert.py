@@ -49,8 +49,12 @@ class HintType(click.ParamType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
         found = self._form.fullmatch(value.replace(" ", ""))
         if not found or max(float(found[1]), float(found[2])) > 1:
-            self.fail(f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
-                      "the photo's width and height.", param, ctx)
+            self.fail(
+                f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
+                "the photo's width and height.",
+                param,
+                ctx,
+            )
         return float(found[1]), float(found[2]), tuple(bytes.fromhex(found[3]))
 
 
@@ -79,34 +83,87 @@ class Interrupts:
 
 @click.command(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("paths", metavar="PHOTO|FOLDER...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="NAME.jpg|FOLDER", help="Where the result of one photo goes, or a folder for "
-              "all results; a folder's tree is kept.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="NAME.jpg|FOLDER",
+    help="Where the result of one photo goes, or a folder for all results; a folder's tree is kept.",
+)
 @click.option("-r", "--recursive", is_flag=True, help="Take the photos in subfolders too.")
 @click.option("-f", "--force", is_flag=True, help="Replace results that are there already.")
-@click.option("--hint", "hints", type=HintType(), multiple=True,
-              help="The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given "
-              "several times.")
-@click.option("--saturation", type=click.FloatRange(0, 2), metavar="N", default=1, show_default=True,
-              help="Strength of the colours.")
+@click.option(
+    "--hint",
+    "hints",
+    type=HintType(),
+    multiple=True,
+    help="The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given "
+    "several times.",
+)
+@click.option(
+    "--saturation",
+    type=click.FloatRange(0, 2),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Strength of the colours.",
+)
 @click.option("--prompt", help="What the photo shows, for models that take a prompt.")
 @click.option("--negative-prompt", help="What the result should not be like, for models that take a prompt.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
-              help="Another number gives other colours (diffusion models).")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    help="Another number gives other colours (diffusion models).",
+)
 @click.option("--steps", type=click.IntRange(1, 50), metavar="N", help="Steps of the sampler (diffusion models).")
-@click.option("--guidance-scale", type=click.FloatRange(1, 20), metavar="N",
-              help="How closely to follow the prompt (diffusion models).")
-@click.option("--bundle", type=click.Path(path_type=Path), envvar="MODEL_BUNDLE", show_envvar=True, metavar="FOLDER",
-              help="Folder of the model.  [default: the one that is part of the program]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", envvar="DEVICE", show_envvar=True,
-              help="cuda demands a GPU, auto takes one if it works.")
-@click.option("--quality", type=click.IntRange(1, 100), metavar="N", default=96, show_default=True,
-              help="JPEG quality of the results; from 96 on the encoder keeps the luminance most exactly.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N",
-              help="Photos in work at a time.  [default: one for each CPU core]")
+@click.option(
+    "--guidance-scale",
+    type=click.FloatRange(1, 20),
+    metavar="N",
+    help="How closely to follow the prompt (diffusion models).",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    envvar="MODEL_BUNDLE",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Folder of the model.  [default: the one that is part of the program]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    envvar="DEVICE",
+    show_envvar=True,
+    help="cuda demands a GPU, auto takes one if it works.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    default=96,
+    show_default=True,
+    help="JPEG quality of the results; from 96 on the encoder keeps the luminance most exactly.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Photos in work at a time.  [default: one for each CPU core]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each photo as it is done.")
 @click.version_option(__version__, prog_name="colorize")
-def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: bool, as_json: bool, jobs: int | None,
-            **model: object) -> None:
+def convert(
+    paths: tuple[str, ...],
+    output: str | None,
+    recursive: bool,
+    force: bool,
+    as_json: bool,
+    jobs: int | None,
+    **model: object,
+) -> None:
     """Plan, load the model, convert, report. What it takes is in the options' help."""
     tasks = plan(paths, output, recursive)
     _check_standard_output(tasks, as_json)
@@ -137,26 +194,31 @@ def convert(paths: tuple[str, ...], output: str | None, recursive: bool, force: 
 def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
     if tasks[0].result == STDOUT:
         if as_json:
-            raise click.UsageError("The result goes to standard output, where --json would write too; name a file "
-                                   "with -o.")
+            raise click.UsageError(
+                "The result goes to standard output, where --json would write too; name a file with -o."
+            )
         if sys.stdout.isatty():
             raise click.UsageError("The result would go to the terminal; redirect it, or name a file with -o.")
 
 
-def _work(writer: Writer, jobs: int, *, bundle: Path | None, device: str, saturation: float, quality: int,
-          **options: object) -> Callable[[Task], Outcome]:
+def _work(
+    writer: Writer, jobs: int, *, bundle: Path | None, device: str, saturation: float, quality: int, **options: object
+) -> Callable[[Task], Outcome]:
     """What does a task. What a model may be told is in ``options``."""
     # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
     from colorize_service.heap import keep_one_heap
+
     keep_one_heap()
     from colorize_service.cli.model import OptionNotTaken, load
     from colorize_service.inference.bundle import BundleError
     from colorize_service.inference.session import DeviceUnavailable
+
     given = {name: value for name, value in options.items() if value not in (None, ())}
     loader = ThreadPool(1)
     loading = loader.apply_async(load, (bundle, device, jobs, given))
     loader.close()
     from colorize_service.cli.photos import Colorizer, attempt  # brings Pillow, while the model is loaded
+
     try:
         colorizer = Colorizer(*loading.get(), saturation, quality, spread=jobs < available_cpus())
     except BundleError as error:

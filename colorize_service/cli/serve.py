@@ -22,13 +22,16 @@ class _WithSettings(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from colorize_service.settings import Settings
+
         with formatter.section("Settings (environment variables)"):
-            formatter.write_dl([(name.upper(), field.description.replace("`", ""))
-                                for name, field in Settings.model_fields.items()])
+            formatter.write_dl(
+                [(name.upper(), field.description.replace("`", "")) for name, field in Settings.model_fields.items()]
+            )
 
 
-@click.command(cls=_WithSettings, help=_HELP,
-               context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=_WithSettings, help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--host", help="Instead of the variable HOST.")
 @click.option("--port", help="Instead of the variable PORT.")
 def serve(host: str | None, port: str | None) -> None:

@@ -10,8 +10,23 @@ import click
 
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 # What a folder's photos are called; a file that is named itself may be called anything.
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif",
-                  ".ppm", ".pgm", ".pbm", ".pnm"}
+PHOTO_SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".avif",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+}
 _JPEG_SUFFIXES = {".jpg", ".jpeg"}
 _ENDING = "-color.jpg"
 
@@ -58,7 +73,7 @@ def _is_file(output: str, paths: Sequence[str]) -> bool:
     """Whether ``output`` is a file for the one photo there is, and not a folder."""
     path = Path(output)
     suffix = path.suffix.lower()
-    if output != "-" and (path.is_dir() or suffix not in PHOTO_SUFFIXES and not path.exists()):
+    if output != "-" and (path.is_dir() or (suffix not in PHOTO_SUFFIXES and not path.exists())):
         return False
     if len(paths) > 1 or Path(paths[0]).is_dir():
         raise click.UsageError(f"-o {output} is one file, but there may be several results; name a folder.")
@@ -81,14 +96,22 @@ def _tasks(path: Path, output: Path | None, recursive: bool) -> Iterator[Task]:
     for error in problems:
         yield Task(Path(error.filename), None, f"The folder cannot be read: {error.strerror}.")
     if not found and not problems:
-        yield Task(path, None, "There are no photos in this folder" +
-                   ("." if recursive else "; --recursive looks into its subfolders too."))
+        yield Task(
+            path,
+            None,
+            "There are no photos in this folder"
+            + ("." if recursive else "; --recursive looks into its subfolders too."),
+        )
 
 
 def _is_photo(path: Path) -> bool:
     """Whether a file in a folder looks like a photo, and not hidden or like an earlier result."""
-    return (path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
-            and not path.name.lower().endswith(_ENDING) and path.is_file())
+    return (
+        path.suffix.lower() in PHOTO_SUFFIXES
+        and not path.name.startswith(".")
+        and not path.name.lower().endswith(_ENDING)
+        and path.is_file()
+    )
 
 
 def _without_conflicts(tasks: list[Task]) -> list[Task]:
@@ -100,8 +123,10 @@ def _without_conflicts(tasks: list[Task]) -> list[Task]:
         if other is task:
             kept.append(task)
         elif _identity(other.source) != _identity(task.source):
-            raise click.UsageError(f"{shown(other.source)} and {shown(task.source)} would both become "
-                                   f"{shown(task.result)}; convert them apart, with -o.")
+            raise click.UsageError(
+                f"{shown(other.source)} and {shown(task.source)} would both become "
+                f"{shown(task.result)}; convert them apart, with -o."
+            )
     for task in kept:
         if by_result.get(_identity(task.source)) is task:
             raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")

@@ -86,8 +86,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
     if max(width, height) > MAX_SIDE:
         raise ImageError(
-            f"The picture is too long: {width}×{height}; at most {MAX_SIDE} pixels on a side "
-            "are accepted."
+            f"The picture is too long: {width}×{height}; at most {MAX_SIDE} pixels on a side are accepted."
         )
 
 

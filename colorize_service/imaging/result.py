@@ -51,8 +51,9 @@ def saturate(chroma: np.ndarray, factor: float) -> np.ndarray:
     return np.rint(128 + signed * np.minimum(factor, 127 / np.maximum(strongest, 1))).astype(np.uint8)
 
 
-def add_chroma(luma: Image.Image, chroma: np.ndarray, quality: int, small: np.ndarray | None = None,
-               spread: bool = True) -> bytes:
+def add_chroma(
+    luma: Image.Image, chroma: np.ndarray, quality: int, small: np.ndarray | None = None, spread: bool = True
+) -> bytes:
     """The photo in colour, as a baseline JPEG (4:2:0) without metadata.
 
     The luma plane goes to the encoder as it is. Chroma is enlarged so that its edges follow the luma's, and made less

@@ -20,8 +20,21 @@ from colorize_service.inference.options import Options, Setup
 from colorize_service.inference.queue import Abandoned, Busy, Turn, WorkQueue
 from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
 
-__all__ = ["KINDS", "Abandoned", "Busy", "Engine", "Hint", "NotLoaded", "Options", "Setup", "Turn", "UnknownField",
-           "WorkQueue", "load_model", "model_class"]
+__all__ = [
+    "KINDS",
+    "Abandoned",
+    "Busy",
+    "Engine",
+    "Hint",
+    "NotLoaded",
+    "Options",
+    "Setup",
+    "Turn",
+    "UnknownField",
+    "WorkQueue",
+    "load_model",
+    "model_class",
+]
 
 if TYPE_CHECKING:
     from colorize_service.inference.colorizenet import ColorizeNet
@@ -119,9 +132,15 @@ class Engine:
         model, manifest = self._model(), self._state.manifest
         width, height = model.processing_size(1, 1)
         defaults = asdict(model.defaults)
-        return {"name": manifest.name, "version": manifest.version, "kind": manifest.kind, "device": model.device,
-                "precision": manifest.precision, "processing_size": {"width": width, "height": height},
-                "fields": {name: defaults[name] for name in model.fields}}
+        return {
+            "name": manifest.name,
+            "version": manifest.version,
+            "kind": manifest.kind,
+            "device": model.device,
+            "precision": manifest.precision,
+            "processing_size": {"width": width, "height": height},
+            "fields": {name: defaults[name] for name in model.fields},
+        }
 
     def _model(self) -> Lite | ColorizeNet:
         model = self._state.model
@@ -138,7 +157,8 @@ class Engine:
             known = isinstance(error, (BundleError, DeviceUnavailable, OutOfMemory))
             log.error("The model bundle cannot be loaded: %s", error, exc_info=not known)
             self._state = _State(
-                problem="The model cannot be loaded; the server's log says why.", retry_after=FAILED_RETRY_AFTER)
+                problem="The model cannot be loaded; the server's log says why.", retry_after=FAILED_RETRY_AFTER
+            )
             return
         self._queue.widen(model.turns)
         self._state = _State(model, manifest)

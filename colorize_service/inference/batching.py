@@ -95,10 +95,15 @@ class Batcher:
         if len(batch) == 1:
             log.error("The device has no memory for a photo: %s", error)
             batch[0].future.set_exception(
-                Busy("The device has no memory left for this photo; please try again later.", MEMORY_RETRY_AFTER))
+                Busy("The device has no memory left for this photo; please try again later.", MEMORY_RETRY_AFTER)
+            )
             return
         self.most = min(self.most, len(batch) // 2)
-        log.warning("The device has no memory for %d photos at once; from now on it gets %d at most: %s",
-                    len(batch), self.most, error)
-        for half in (batch[: self.most], batch[self.most:]):
+        log.warning(
+            "The device has no memory for %d photos at once; from now on it gets %d at most: %s",
+            len(batch),
+            self.most,
+            error,
+        )
+        for half in (batch[: self.most], batch[self.most :]):
             self._finish(half)

@@ -74,8 +74,10 @@ class Bundle:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._wrong(error) from None
         if self.manifest.format != FORMAT:
-            raise BundleError(f"{folder} is a bundle of format {self.manifest.format}; this version reads format "
-                              f"{FORMAT}. Install the version of the service that the bundle was made for.")
+            raise BundleError(
+                f"{folder} is a bundle of format {self.manifest.format}; this version reads format "
+                f"{FORMAT}. Install the version of the service that the bundle was made for."
+            )
 
     def section(self, name: str, model: type[Section]) -> Section:
         """The manifest's section ``name`` as its kind has it.
@@ -128,6 +130,7 @@ class Bundle:
                 raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
             if digest != file.sha256:
                 raise BundleError(
-                    f"{path} is not the file its manifest lists: its sha256 is {digest}, not {file.sha256}.")
+                    f"{path} is not the file its manifest lists: its sha256 is {digest}, not {file.sha256}."
+                )
             if file.bytes >= _LARGE:
                 log.info("Verified %s (%.1f GB) in %.1f s.", file.path, file.bytes / 1e9, time.monotonic() - started)

@@ -70,8 +70,11 @@ class Cuda(Host):
 
     def _copy(self, target: int, source: int, size: int) -> None:
         by_address = 4  # cudaMemcpyDefault: the addresses say which of them is the device's
-        self._checked(self._runtime.cudaMemcpyAsync(
-            ctypes.c_void_p(target), ctypes.c_void_p(source), ctypes.c_size_t(size), by_address, self._stream))
+        self._checked(
+            self._runtime.cudaMemcpyAsync(
+                ctypes.c_void_p(target), ctypes.c_void_p(source), ctypes.c_size_t(size), by_address, self._stream
+            )
+        )
 
     def _checked(self, status: int) -> None:
         if status:

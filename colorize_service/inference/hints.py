@@ -32,5 +32,5 @@ def planes(hints: Sequence[Hint], height: int, width: int) -> np.ndarray:
     for hint in hints:
         top = min(max(int(hint.y * height) - PATCH // 2, 0), height - 1)
         left = min(max(int(hint.x * width) - PATCH // 2, 0), width - 1)
-        result[:, top:top + PATCH, left:left + PATCH] = np.array([*colour.ab_of(hint.rgb), 1])[:, None, None]
+        result[:, top : top + PATCH, left : left + PATCH] = np.array([*colour.ab_of(hint.rgb), 1])[:, None, None]
     return result

@@ -6,6 +6,6 @@ import os
 # the server before the workers are forked, at whose end they abort.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime as ort  # noqa: E402
+import onnxruntime as ort
 
 __all__ = ["ort"]

@@ -26,8 +26,12 @@ class Abandoned(Exception):
 class Turn:
     """Leave to wait until ``deadline`` (of :func:`time.monotonic`), for a client that is still there."""
 
-    def __init__(self, abandoned: Callable[[], bool] = lambda: False, deadline: float = math.inf,
-                 too_late: Callable[[], Busy] = lambda: Busy("The photo waited too long.", 1)):
+    def __init__(
+        self,
+        abandoned: Callable[[], bool] = lambda: False,
+        deadline: float = math.inf,
+        too_late: Callable[[], Busy] = lambda: Busy("The photo waited too long.", 1),
+    ):
         self._abandoned, self.deadline, self._too_late = abandoned, deadline, too_late
 
     def check(self) -> None:
@@ -49,8 +53,9 @@ class WorkQueue:
     ``changed(busy, line)`` is told how many turns are held and how many wait, whenever one of them changes.
     """
 
-    def __init__(self, in_work: int, waiting: int, timeout: float,
-                 changed: Callable[[int, int], None] = lambda busy, line: None):
+    def __init__(
+        self, in_work: int, waiting: int, timeout: float, changed: Callable[[int, int], None] = lambda busy, line: None
+    ):
         self._in_work, self._waiting, self._timeout = in_work, waiting, timeout
         self._changed = changed
         self._lock = threading.Lock()

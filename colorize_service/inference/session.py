@@ -27,7 +27,9 @@ class OutOfMemory(Exception):
 # with these words in its text.
 _OUT_OF_MEMORY = re.compile(
     r"failed to allocate memory|bfcarena|out[ _]of[ _]memory|bad_alloc|cudaErrorMemoryAllocation|STATUS_ALLOC_FAILED|"
-    r"unable to allocate", re.IGNORECASE)
+    r"unable to allocate",
+    re.IGNORECASE,
+)
 
 
 @contextlib.contextmanager
@@ -70,8 +72,9 @@ def device_of(session: ort.InferenceSession) -> str:
     return "cuda" if session.get_providers()[0] == _CUDA else "cpu"
 
 
-def new_session(path: Path, threads: int, cuda: dict[str, object] | None,
-                long_runs: bool = False) -> ort.InferenceSession:
+def new_session(
+    path: Path, threads: int, cuda: dict[str, object] | None, long_runs: bool = False
+) -> ort.InferenceSession:
     """Load an ONNX file.
 
     Args:

@@ -11,8 +11,14 @@ from colorize_service.api.files import send
 from colorize_service.settings import Settings
 
 FOLDER = Path(__file__).parent / "static"
-TYPES = {".css": "text/css", ".html": "text/html", ".jpg": "image/jpeg", ".js": "text/javascript",
-         ".svg": "image/svg+xml", ".txt": "text/plain"}
+TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 
 # What reCAPTCHA and Firebase App Check load and call, by https://developers.google.com/recaptcha/docs/faq ("I'm using
 # content-security-policy") and the addresses in the vendored SDK.
@@ -62,8 +68,13 @@ def settings() -> Response:
 def content_security_policy(known: Settings) -> str:
     """The page's ``Content-Security-Policy``: its own files only, and Google's where App Check needs them."""
     policy = {
-        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' blob:",
-        "connect-src": "'self'", "base-uri": "'none'", "form-action": "'none'",
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' blob:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
         "frame-ancestors": " ".join(known.page_frame_ancestors) or "'none'",
     }
     if known.app_check and not known.missing_for_page:
@@ -78,8 +89,11 @@ def _app_check(known: Settings) -> dict | None:
     if known.missing_for_page:
         return {"missing": known.missing_for_page}
     return {
-        "firebase": {"projectId": known.firebase_project_id, "apiKey": known.firebase_web_api_key,
-                     "appId": known.firebase_web_app_id},
+        "firebase": {
+            "projectId": known.firebase_project_id,
+            "apiKey": known.firebase_web_api_key,
+            "appId": known.firebase_web_app_id,
+        },
         "recaptcha": {"kind": known.recaptcha_kind, "site_key": known.recaptcha_site_key},
     }
 

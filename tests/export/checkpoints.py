@@ -16,8 +16,18 @@ from export.layout import TEXT, VAE, Sizes, vae_middle, weights
 
 # All blocks of the real model at a fifth of its width; and as few of them as there can be.
 SMALL = Sizes(channels=64, context=128, vae_channels=32, text_layers=4)
-TINY = Sizes(channels=64, multipliers=(1, 2), attention=(True, False), blocks=1, context=64, vae_channels=32,
-             vae_multipliers=(1, 1, 1, 2), vae_blocks=1, text_layers=2, hint_channels=5)
+TINY = Sizes(
+    channels=64,
+    multipliers=(1, 2),
+    attention=(True, False),
+    blocks=1,
+    context=64,
+    vae_channels=32,
+    vae_multipliers=(1, 1, 1, 2),
+    vae_blocks=1,
+    text_layers=2,
+    hint_channels=5,
+)
 
 
 def state_dict(sizes: Sizes = SMALL, dtype: torch.dtype = torch.float32, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -32,8 +42,19 @@ def write(path: Path, state: dict[str, torch.Tensor]) -> Path:
     if path.suffix == ".safetensors":
         save_file(state, path)
     else:
-        torch.save({"epoch": 3, "global_step": 1000, "pytorch-lightning_version": "1.9.5", "state_dict": state,
-                    "loops": None, "callbacks": {}, "optimizer_states": [], "lr_schedulers": []}, path)
+        torch.save(
+            {
+                "epoch": 3,
+                "global_step": 1000,
+                "pytorch-lightning_version": "1.9.5",
+                "state_dict": state,
+                "loops": None,
+                "callbacks": {},
+                "optimizer_states": [],
+                "lr_schedulers": [],
+            },
+            path,
+        )
     return path
 
 
@@ -53,9 +74,12 @@ def _not_exported(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The rest of the VAE and of the text tower."""
     width = sizes.vae_multipliers[-1] * sizes.vae_channels
     yield from vae_middle(f"{VAE}encoder.mid", width)
-    for name, shape in (("encoder.conv_in", (sizes.vae_channels, 3, 3, 3)), ("encoder.norm_out", (width,)),
-                        ("encoder.conv_out", (2 * sizes.latent_channels, width, 3, 3)),
-                        ("quant_conv", (2 * sizes.latent_channels, 2 * sizes.latent_channels, 1, 1))):
+    for name, shape in (
+        ("encoder.conv_in", (sizes.vae_channels, 3, 3, 3)),
+        ("encoder.norm_out", (width,)),
+        ("encoder.conv_out", (2 * sizes.latent_channels, width, 3, 3)),
+        ("quant_conv", (2 * sizes.latent_channels, 2 * sizes.latent_channels, 1, 1)),
+    ):
         yield f"{VAE}{name}.weight", shape
         yield f"{VAE}{name}.bias", shape[:1]
     before = sizes.vae_channels
@@ -82,15 +106,23 @@ def _not_exported(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _buffers(sizes: Sizes) -> dict[str, torch.Tensor]:
-    betas = np.linspace(0.00085 ** 0.5, 0.012 ** 0.5, 1000) ** 2
+    betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     alphas = np.cumprod(1 - betas)
-    schedule = {"betas": betas, "alphas_cumprod": alphas, "alphas_cumprod_prev": np.append(1, alphas[:-1]),
-                "sqrt_alphas_cumprod": alphas ** 0.5, "sqrt_one_minus_alphas_cumprod": (1 - alphas) ** 0.5,
-                "log_one_minus_alphas_cumprod": np.log(1 - alphas)}
+    schedule = {
+        "betas": betas,
+        "alphas_cumprod": alphas,
+        "alphas_cumprod_prev": np.append(1, alphas[:-1]),
+        "sqrt_alphas_cumprod": alphas**0.5,
+        "sqrt_one_minus_alphas_cumprod": (1 - alphas) ** 0.5,
+        "log_one_minus_alphas_cumprod": np.log(1 - alphas),
+    }
     length = sizes.context_length
     mask = torch.full((length, length), float("-inf")).triu(1)
     return {name: torch.from_numpy(values).float() for name, values in schedule.items()} | {
-        "scale_factor": torch.tensor(0.18215), f"{TEXT}logit_scale": torch.tensor(4.6052), f"{TEXT}attn_mask": mask}
+        "scale_factor": torch.tensor(0.18215),
+        f"{TEXT}logit_scale": torch.tensor(4.6052),
+        f"{TEXT}attn_mask": mask,
+    }
 
 
 def main() -> None:

@@ -68,8 +68,14 @@ def fused_bundle(tiny_checkpoint, tmp_path_factory):
 def test_the_variant_for_cuda_has_its_fusions(fused_bundle):
     assert set(manifest(fused_bundle)["files"]) == PLAIN | {"denoiser.cuda", "decoder.cuda", "tokenizer", "prompts"}
     operators = [node.op_type for node in onnx.load(fused_bundle / "denoiser.cuda.onnx").graph.node]
-    for fused in ("GroupNorm", "SkipGroupNorm", "NhwcConv", "SkipLayerNormalization", "BiasSplitGelu",
-                  "MultiHeadAttention"):
+    for fused in (
+        "GroupNorm",
+        "SkipGroupNorm",
+        "NhwcConv",
+        "SkipLayerNormalization",
+        "BiasSplitGelu",
+        "MultiHeadAttention",
+    ):
         assert fused in operators
     assert not {"Conv", "InstanceNormalization", "Softmax"} & set(operators)
 
@@ -80,8 +86,11 @@ def test_float16_halves_the_bundle_and_computes_in_float32_where_every_provider_
     assert weights == {onnx.TensorProto.FLOAT16}
     session = onnxruntime.InferenceSession(fused_bundle / "denoiser.onnx")
     assert {value.name: value.type for value in session.get_inputs()} == {
-        "state": "tensor(float)", "step": "tensor(float)", "hint_features": "tensor(float16)",
-        "context": "tensor(float16)"}
+        "state": "tensor(float)",
+        "step": "tensor(float)",
+        "hint_features": "tensor(float16)",
+        "context": "tensor(float16)",
+    }
     assert [value.type for value in session.get_outputs()] == ["tensor(float)"]
 
 
@@ -109,8 +118,18 @@ def test_a_folder_that_exists_is_not_replaced_unasked(tiny_checkpoint, tmp_path,
 
 
 def test_a_killed_run_leaves_no_bundle_and_the_next_removes_what_it_left(tiny_checkpoint, tmp_path):
-    command = [sys.executable, "-m", "export", str(tiny_checkpoint), "--out", str(tmp_path / "bundle"), "--variant",
-               "plain", "--size", "64"]
+    command = [
+        sys.executable,
+        "-m",
+        "export",
+        str(tiny_checkpoint),
+        "--out",
+        str(tmp_path / "bundle"),
+        "--variant",
+        "plain",
+        "--size",
+        "64",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     left = tmp_path / ".bundle.partial" / "hint_encoder.onnx"
     while not left.exists() and process.poll() is None:

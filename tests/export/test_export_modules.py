@@ -37,29 +37,40 @@ def test_a_step_is_that_of_diffusers(checkpoint, tiny_state, scale):
     generator = torch.Generator().manual_seed(1)
     latents, hint = (torch.randn(2, channels, size, size, generator=generator) for channels, size in ((4, 8), (5, 64)))
     text = torch.randn(4, 77, TINY.context, generator=generator)
-    scheduler = DDIMScheduler(1000, 0.00085, 0.012, "scaled_linear", clip_sample=False, set_alpha_to_one=False,
-                              steps_offset=1, timestep_spacing="leading")
+    scheduler = DDIMScheduler(
+        1000,
+        0.00085,
+        0.012,
+        "scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        timestep_spacing="leading",
+    )
     scheduler.set_timesteps(20)
     timestep = scheduler.timesteps[3]
     unet, control = checkpoint.unet(), checkpoint.control()
     with torch.inference_mode():
         twice = latents.repeat(2, 1, 1, 1)
         down, middle = control(twice, timestep, text, hint.repeat(2, 1, 1, 1), return_dict=False)
-        negative, positive = unet(twice, timestep, text, down_block_additional_residuals=down,
-                                  mid_block_additional_residual=middle).sample.chunk(2)
+        negative, positive = unet(
+            twice, timestep, text, down_block_additional_residuals=down, mid_block_additional_residual=middle
+        ).sample.chunk(2)
     expected = scheduler.step(negative + scale * (positive - negative), int(timestep), latents)
 
     alpha, before = (scheduler.alphas_cumprod[int(step)] for step in (timestep, timestep - 50))
-    clean_output = -((1 - alpha) / alpha) ** 0.5
+    clean_output = -(((1 - alpha) / alpha) ** 0.5)
     # DDIM in the terms of the graph: the noise is (x - √ᾱ clean) / √(1 - ᾱ).
     next_sample = ((1 - before) / (1 - alpha)) ** 0.5
-    step = torch.tensor([float(timestep), scale, alpha ** -0.5, clean_output, next_sample,
-                         before ** 0.5 - next_sample * alpha ** 0.5, 0])
+    step = torch.tensor(
+        [float(timestep), scale, alpha**-0.5, clean_output, next_sample, before**0.5 - next_sample * alpha**0.5, 0]
+    )
     projections = modules.take_projections(unet, control)
     with torch.inference_mode():
         features = modules.HintEncoder(control)(hint)
-        got = modules.Denoiser(unet, control)(torch.stack([latents, torch.zeros_like(latents)]), step, features,
-                                              text @ projections.T)
+        got = modules.Denoiser(unet, control)(
+            torch.stack([latents, torch.zeros_like(latents)]), step, features, text @ projections.T
+        )
     torch.testing.assert_close(got[0], expected.prev_sample, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(got[1], expected.pred_original_sample, rtol=1e-4, atol=1e-3)
 
@@ -83,8 +94,9 @@ def test_the_embedding_is_that_of_open_clip_before_its_last_layer(checkpoint, ti
             block = f"transformer.resblocks.{index}."
             part = {name.removeprefix(block): weight for name, weight in state.items() if name.startswith(block)}
             attention = nn.MultiheadAttention(width, width // 64, batch_first=True)
-            attention.load_state_dict({name.removeprefix("attn."): weight for name, weight in part.items()
-                                       if name.startswith("attn.")})
+            attention.load_state_dict(
+                {name.removeprefix("attn."): weight for name, weight in part.items() if name.startswith("attn.")}
+            )
             normal = _norm(hidden, part["ln_1.weight"], part["ln_1.bias"])
             hidden = hidden + attention(normal, normal, normal, attn_mask=state["attn_mask"], need_weights=False)[0]
             normal = _norm(hidden, part["ln_2.weight"], part["ln_2.bias"])

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def refuse(tmp_path, capsys):
     """``refuse(checkpoint, …)`` exports, checks that nothing was written, and returns exit code and sentence."""
+
     def run(checkpoint: object, *options: str) -> tuple[int, str]:
         target = tmp_path / "out" / "bundle"
         code = main([str(checkpoint), "--out", str(target), *options])
@@ -28,6 +29,7 @@ def refuse(tmp_path, capsys):
         assert sentence.endswith(".") or "python -c" in sentence, sentence
         assert "\n" not in sentence and "Traceback" not in sentence, sentence
         return code, sentence
+
     return run
 
 
@@ -137,14 +139,25 @@ def test_weights_that_float16_cannot_hold_fail_the_verification(refuse, tiny_sta
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "export", *arguments], cwd=ROOT, env=os.environ | environment,
-                          capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        [sys.executable, "-m", "export", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
 
 
 def test_no_network_for_a_hub_id(tmp_path):
     """Port 9 of this machine, where nobody answers, stands for the hub."""
-    done = run("rsortino/ColorizeNet", "--out", str(tmp_path / "out"), HF_ENDPOINT="http://127.0.0.1:9",
-               HF_HOME=str(tmp_path / "cache"))
+    done = run(
+        "rsortino/ColorizeNet",
+        "--out",
+        str(tmp_path / "out"),
+        HF_ENDPOINT="http://127.0.0.1:9",
+        HF_HOME=str(tmp_path / "cache"),
+    )
     assert done.returncode == 6 and "the hub cannot be reached" in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -155,6 +168,13 @@ def test_a_hub_id_in_the_cache_is_held_against_its_sha256(tmp_path, tiny_checkpo
     snapshot = repository / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
     (snapshot / "tiny.safetensors").symlink_to(tiny_checkpoint)
-    done = run("someone/tiny/tiny.safetensors", "--sha256", "1" * 64, "--out", str(tmp_path / "out"),
-               HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "cache"))
+    done = run(
+        "someone/tiny/tiny.safetensors",
+        "--sha256",
+        "1" * 64,
+        "--out",
+        str(tmp_path / "out"),
+        HF_HUB_OFFLINE="1",
+        HF_HOME=str(tmp_path / "cache"),
+    )
     assert done.returncode == 6 and f"not {'1' * 64}" in done.stderr and done.stderr.count("\n") == 1

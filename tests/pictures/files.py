@@ -173,8 +173,17 @@ def icc(space: bytes, pcs: bytes, kind: bytes, tags: dict[bytes, bytes]) -> byte
     for name, value in tags.items():
         table += name + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(body), len(value))
         body += value + bytes(-len(value) % 4)
-    head = struct.pack(">I4sI4s4s4s12s4s", 128 + len(table) + len(body), bytes(4), 0x02400000, kind, space, pcs,
-                       struct.pack(">6H", 2000, 1, 1, 0, 0, 0), b"acsp")
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s",
+        128 + len(table) + len(body),
+        bytes(4),
+        0x02400000,
+        kind,
+        space,
+        pcs,
+        struct.pack(">6H", 2000, 1, 1, 0, 0, 0),
+        b"acsp",
+    )
     return (head + bytes(28) + white).ljust(128, b"\0") + table + body
 
 
@@ -217,8 +226,12 @@ def cmyk_profile() -> bytes:
     grid = b"".join(bytes([round(v * 2.55), 128, 128]) for v in lightness)
     identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
     ramp = bytes(range(256))
-    return icc(b"CMYK", b"Lab ", b"prtr",
-               {b"A2B0": b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3})
+    return icc(
+        b"CMYK",
+        b"Lab ",
+        b"prtr",
+        {b"A2B0": b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3},
+    )
 
 
 def encoded(linear: float) -> int:

@@ -5,7 +5,20 @@ import struct
 from PIL import Image, ImageChops
 
 from tests.pictures.files import (
-    GRAYS, Picture, SIZE, chunk, exif, gray_scene, lying, png, save, scene, segment, shows, tiff, with_segments,
+    GRAYS,
+    SIZE,
+    Picture,
+    chunk,
+    exif,
+    gray_scene,
+    lying,
+    png,
+    save,
+    scene,
+    segment,
+    shows,
+    tiff,
+    with_segments,
     without_segment,
 )
 

@@ -6,8 +6,22 @@ import numpy as np
 from PIL import Image
 
 from tests.pictures.files import (
-    COLOURS, GRAYS, Picture, SIZE, bmp, cmyk_profile, curve, encoded, gif, gray_profile, gray_scene,
-    rgb_profile, save, scene, shows, srgb_profile,
+    COLOURS,
+    GRAYS,
+    SIZE,
+    Picture,
+    bmp,
+    cmyk_profile,
+    curve,
+    encoded,
+    gif,
+    gray_profile,
+    gray_scene,
+    rgb_profile,
+    save,
+    scene,
+    shows,
+    srgb_profile,
 )
 from tests.pictures.jpegs import cmyk_jpeg
 from tests.pictures.pngs import cutout, linear_png, over_white, palette_png
@@ -95,13 +109,23 @@ OTHERS = [
     Picture("a BMP with a PNG in it", lambda: bmp(SIZE, 24, 5, b""), error="kind of BMP is not supported"),
     Picture("a BMP of 10 thousand million pixels", lambda: bmp((100_000,) * 2, 24, 0, b""), error="10,000,000,000"),
     Picture("a PPM", lambda: save(scene(), "PPM"), SIZE, shows()),
-    Picture("a PGM of 16 bits", lambda: save(Image.fromarray(np.asarray(gray_scene()).astype(np.uint16) * 257), "PPM"),
-            SIZE, shows(GRAYS), gray=True),
+    Picture(
+        "a PGM of 16 bits",
+        lambda: save(Image.fromarray(np.asarray(gray_scene()).astype(np.uint16) * 257), "PPM"),
+        SIZE,
+        shows(GRAYS),
+        gray=True,
+    ),
     Picture("a PGM of 10 bits", ten_bits, SIZE, shows(GRAYS), gray=True),
     Picture("a PBM", lambda: save(scene([0, 1, 1, 0], "1"), "PPM"), SIZE, shows([0, 255, 255, 0]), gray=True),
     Picture("a PPM of words", words, SIZE, shows(GRAYS), gray=True),
-    Picture("a PFM of fractions", lambda: ppm("Pf 48 32 -1.0\n", np.asarray(gray_scene())[::-1].astype("<f4") / 255),
-            SIZE, shows(GRAYS), gray=True),
+    Picture(
+        "a PFM of fractions",
+        lambda: ppm("Pf 48 32 -1.0\n", np.asarray(gray_scene())[::-1].astype("<f4") / 255),
+        SIZE,
+        shows(GRAYS),
+        gray=True,
+    ),
     Picture("a PPM whose end is missing", lambda: save(scene(), "PPM")[:-900], error="PPM is cut off"),
     Picture("a PPM of words without end", lambda: b"P3 1200 1000 9\n", error="slow to read"),
     Picture("a PPM without pixels", lambda: b"P6 0 9 255\n", error="no pixels"),
@@ -165,15 +189,25 @@ PROFILES = [
 ]
 
 SIZES = [
-    Picture(f"a photo of {w}×{h}", lambda w=w, h=h: save(Image.new("L", (w, h), 99), "JPEG"), (w, h),
-            {(0, 0): (99,) * 3, (w - 1, h - 1): (99,) * 3}, gray=True)
+    Picture(
+        f"a photo of {w}×{h}",
+        lambda w=w, h=h: save(Image.new("L", (w, h), 99), "JPEG"),
+        (w, h),
+        {(0, 0): (99,) * 3, (w - 1, h - 1): (99,) * 3},
+        gray=True,
+    )
     for w, h in ((1, 1), (1, 300), (300, 1), (17, 33), (2, 2), (1200, 60), (60, 1200), (65500, 3))
 ]
 SIZES += [
     Picture("a strip that no JPEG can hold", lambda: save(Image.new("L", (65501, 2)), "PNG"), error="at most 65500"),
     Picture("more pixels than are accepted", lambda: save(Image.new("1", (2001, 2000)), "PNG"), error="4,002,000"),
-    Picture("just as many pixels as are accepted", lambda: save(Image.new("L", (2000, 2000), 99), "PNG"), (2000, 2000),
-            {(1999, 1999): (99,) * 3}, gray=True),
+    Picture(
+        "just as many pixels as are accepted",
+        lambda: save(Image.new("L", (2000, 2000), 99), "PNG"),
+        (2000, 2000),
+        {(1999, 1999): (99,) * 3},
+        gray=True,
+    ),
 ]
 
 NO_PICTURES = [

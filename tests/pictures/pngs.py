@@ -7,7 +7,19 @@ import numpy as np
 from PIL import Image
 
 from tests.pictures.files import (
-    COLOURS, Colour, GRAYS, Picture, Point, SIZE, chunk, gray_scene, png, png16, save, scene, shows,
+    COLOURS,
+    GRAYS,
+    SIZE,
+    Colour,
+    Picture,
+    Point,
+    chunk,
+    gray_scene,
+    png,
+    png16,
+    save,
+    scene,
+    shows,
 )
 
 WHITE = (255, 255, 255)

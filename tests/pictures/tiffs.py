@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from tests.pictures.files import COLOURS, GRAYS, Picture, SIZE, gray_scene, save, scene, shows, tiff
+from tests.pictures.files import COLOURS, GRAYS, SIZE, Picture, gray_scene, save, scene, shows, tiff
 from tests.pictures.jpegs import INKS, NAIVE_INKS
 from tests.pictures.pngs import cutout, over_white
 

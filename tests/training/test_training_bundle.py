@@ -61,7 +61,7 @@ def test_the_area_around_a_hint_takes_its_hue(model, luminance, hue):
     assert abs((turn + 180) % 360 - 180) < 25
     assert np.hypot(*around) > 20
     # The rest of the disc follows: it moves towards the hint by more than the ground does.
-    moved = (ab - model.predict(luminance)[0])
+    moved = ab - model.predict(luminance)[0]
     towards = moved[0] * np.cos(angle) + moved[1] * np.sin(angle)
     assert towards[20:28, 22:42].mean() > towards[:6].mean() + 5
 

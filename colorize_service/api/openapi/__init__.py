@@ -40,11 +40,19 @@ def document(settings: Settings, base: str = "/", fields: Collection[str] = EVER
     paths = operations(settings, fields)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos.",
-                 "description": ABOUT},
+        "info": {
+            "title": "Colorize",
+            "version": __version__,
+            "summary": "Colours for black-and-white photos.",
+            "description": ABOUT,
+        },
         "servers": [{"url": base}],
-        "tags": [{"name": "Photos"}, {"name": "Pictures", "description": "What is stored."}, {"name": "Service"},
-                 {"name": "HEAD and OPTIONS", "description": "The other methods of these paths."}],
+        "tags": [
+            {"name": "Photos"},
+            {"name": "Pictures", "description": "What is stored."},
+            {"name": "Service"},
+            {"name": "HEAD and OPTIONS", "description": "The other methods of these paths."},
+        ],
         "paths": {path: item | _head(item) | _options(path, item) for path, item in paths.items()},
         "components": components(settings.app_check),
     }
@@ -55,18 +63,38 @@ def _head(item: dict) -> dict:
     if "get" not in item:
         return {}
     get = item["get"]
-    responses = {status: response if "$ref" in response else {k: v for k, v in response.items() if k != "content"}
-                 for status, response in get["responses"].items()}
-    return {"head": get | {"operationId": f"{get['operationId']}Head", "tags": ["HEAD and OPTIONS"],
-                           "summary": f"{get['summary']}: the headers alone", "responses": responses}}
+    responses = {
+        status: response if "$ref" in response else {k: v for k, v in response.items() if k != "content"}
+        for status, response in get["responses"].items()
+    }
+    return {
+        "head": get
+        | {
+            "operationId": f"{get['operationId']}Head",
+            "tags": ["HEAD and OPTIONS"],
+            "summary": f"{get['summary']}: the headers alone",
+            "responses": responses,
+        }
+    }
 
 
 def _options(path: str, item: dict) -> dict:
     """``OPTIONS``: the methods, and for browsers what pages of other origins may send."""
-    parameters = [parameter | {"schema": {"type": "string"}, "description": "Any value."} for operation in item.values()
-                  for parameter in operation["parameters"] if parameter.get("in") == "path"]
+    parameters = [
+        parameter | {"schema": {"type": "string"}, "description": "Any value."}
+        for operation in item.values()
+        for parameter in operation["parameters"]
+        if parameter.get("in") == "path"
+    ]
     name = next(iter(item.values()))["operationId"]
     grants = tuple(f"Access-Control-{name}" for name in ("Allow-Methods", "Allow-Headers", "Max-Age"))
-    return {"options": operation(
-        f"{name}Options", "HEAD and OPTIONS", f"What {path} takes", "Also a browser's preflight; never needs a token.",
-        {"200": answer("The methods.", {}, "Allow", sometimes=grants)} | errors(), parameters=[*parameters, *asks()])}
+    return {
+        "options": operation(
+            f"{name}Options",
+            "HEAD and OPTIONS",
+            f"What {path} takes",
+            "Also a browser's preflight; never needs a token.",
+            {"200": answer("The methods.", {}, "Allow", sometimes=grants)} | errors(),
+            parameters=[*parameters, *asks()],
+        )
+    }

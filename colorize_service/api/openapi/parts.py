@@ -6,8 +6,12 @@ from colorize_service.api.hints import HintField
 from colorize_service.auth import HEADER
 
 UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-ID = {"type": "string", "pattern": f"^{UUID4}$", "description": "A random UUID (version 4) in lower case.",
-      "examples": ["3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11"]}
+ID = {
+    "type": "string",
+    "pattern": f"^{UUID4}$",
+    "description": "A random UUID (version 4) in lower case.",
+    "examples": ["3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11"],
+}
 FILENAME = {"type": "string", "pattern": rf"^{UUID4}\.jpg$", "examples": ["3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11.jpg"]}
 TRUE, FALSE = {"type": "boolean", "const": True}, {"type": "boolean", "const": False}
 TEXT, PIXELS = {"type": "string"}, {"type": "integer", "minimum": 1}
@@ -22,8 +26,11 @@ def ref(kind: str, name: str, **beside: str) -> dict:
 
 def link_to(path: str) -> dict:
     """The schema of an address that an answer contains."""
-    return {"type": "string", "format": "uri",
-            "description": f"`BASE{path}`. `BASE` is the public base URL, or else the scheme and host that you called."}
+    return {
+        "type": "string",
+        "format": "uri",
+        "description": f"`BASE{path}`. `BASE` is the public base URL, or else the scheme and host that you called.",
+    }
 
 
 def record(**properties: dict) -> dict:
@@ -38,13 +45,23 @@ def _schemas() -> dict:
         "Healthy": record(status=STATUS_HEALTHY, model_loaded=TRUE),
         "Unhealthy": record(status=STATUS_UNHEALTHY, model_loaded=FALSE, detail=SENTENCE),
         "Model": record(
-            name=TEXT, version=TEXT, kind=TEXT, device={"enum": ["cpu", "cuda"]}, precision=TEXT,
+            name=TEXT,
+            version=TEXT,
+            kind=TEXT,
+            device={"enum": ["cpu", "cuda"]},
+            precision=TEXT,
             processing_size=record(width=PIXELS, height=PIXELS),
-            fields={"type": "object", "description": "The optional fields that it takes, with their defaults."}),
+            fields={"type": "object", "description": "The optional fields that it takes, with their defaults."},
+        ),
         "PageSettings": record(max_upload_bytes={"type": "integer"}, app_check={"type": ["object", "null"]}),
         "Uploaded": record(success=TRUE, image_id=ID, image_url=link_to("/uploads/ID.jpg"), filename=FILENAME),
-        "Colorized": record(success=TRUE, result_id=ID, download_url=link_to("/results/ID.jpg"),
-                            api_download_url=link_to("/download/ID"), filename=FILENAME),
+        "Colorized": record(
+            success=TRUE,
+            result_id=ID,
+            download_url=link_to("/results/ID.jpg"),
+            api_download_url=link_to("/download/ID"),
+            filename=FILENAME,
+        ),
     }
 
 
@@ -53,8 +70,9 @@ def _header(description: str, required: bool = True, **schema: object) -> dict:
 
 
 HEADERS = {
-    "X-Request-ID": _header("The request's own `X-Request-ID` if it is well formed, else a new id.",
-                            pattern="^[A-Za-z0-9._:/+=-]{1,128}$"),
+    "X-Request-ID": _header(
+        "The request's own `X-Request-ID` if it is well formed, else a new id.", pattern="^[A-Za-z0-9._:/+=-]{1,128}$"
+    ),
     "Access-Control-Allow-Origin": _header("The origins whose pages may read the answer.", required=False),
     "Access-Control-Expose-Headers": _header("The headers that such a page may read.", required=False),
     "Vary": _header("`Origin`, where the operator names the origins.", required=False),
@@ -81,8 +99,12 @@ ON_ALL = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary"
 
 def headers(*always: str, sometimes: tuple[str, ...] = ()) -> dict:
     """The headers of a response: those that it always has, and those that it may have."""
-    return {name: ref("headers", name) if name in always or not HEADERS[name]["required"]
-            else HEADERS[name] | {"required": False} for name in (*always, *sometimes, *ON_ALL)}
+    return {
+        name: ref("headers", name)
+        if name in always or not HEADERS[name]["required"]
+        else HEADERS[name] | {"required": False}
+        for name in (*always, *sometimes, *ON_ALL)
+    }
 
 
 def answer(description: str, content: dict, *always: str, sometimes: tuple[str, ...] = (), **more: object) -> dict:
@@ -103,8 +125,11 @@ def _error(description: str, *always: str, sometimes: tuple[str, ...] = (), sche
     either = [ref("schemas", name) for name in schemas]
     if _OWN not in always:
         sometimes = (_OWN, *sometimes)
-    return {"description": description, "headers": headers(*always, sometimes=sometimes),
-            "content": {"application/json": {"schema": either[0] if len(either) == 1 else {"anyOf": either}}}}
+    return {
+        "description": description,
+        "headers": headers(*always, sometimes=sometimes),
+        "content": {"application/json": {"schema": either[0] if len(either) == 1 else {"anyOf": either}}},
+    }
 
 
 ERRORS = {
@@ -123,9 +148,13 @@ ERRORS = {
     "500": _error("An error of the server."),
     "501": _error("The request has a transfer coding that the server does not know."),
     "503": _error("The service cannot take the work now.", "Retry-After"),
-    "Unhealthy": _error("The model is not loaded: not yet, or it cannot be. (With a `detail` alone: a proxy in front "
-                        "does not reach the service.)",
-                        "Retry-After", sometimes=("Cache-Control",), schemas=("Unhealthy", "Error")),
+    "Unhealthy": _error(
+        "The model is not loaded: not yet, or it cannot be. (With a `detail` alone: a proxy in front "
+        "does not reach the service.)",
+        "Retry-After",
+        sometimes=("Cache-Control",),
+        schemas=("Unhealthy", "Error"),
+    ),
 }
 # What the server, or a proxy in front, may answer to any request before the service sees it; and a failure in it.
 ANYWHERE = (400, 408, 414, 417, 431, 500, 501, 503)
@@ -141,8 +170,11 @@ def _request_header(name: str, description: str) -> dict:
 
 
 _PARAMETERS = [
-    _request_header("X-Request-ID", "Names the request in the answer and in the server's log: up to 128 letters, "
-                                    "digits and `._:/+=-`. Any other value is replaced."),
+    _request_header(
+        "X-Request-ID",
+        "Names the request in the answer and in the server's log: up to 128 letters, "
+        "digits and `._:/+=-`. Any other value is replaced.",
+    ),
     _request_header("If-None-Match", "Entity tags that the client has: `304` if the file's is among them."),
     _request_header("If-Modified-Since", "A date: `304` if the file is not newer."),
     _request_header("If-Match", "Entity tags: `412` if the file's is not among them."),
@@ -168,6 +200,12 @@ def components(app_check: bool) -> dict:
     if not app_check:
         del parts["responses"]["401"]
     else:
-        parts["securitySchemes"] = {"AppCheck": {
-            "type": "apiKey", "in": "header", "name": HEADER, "description": "A Firebase App Check token of your app."}}
+        parts["securitySchemes"] = {
+            "AppCheck": {
+                "type": "apiKey",
+                "in": "header",
+                "name": HEADER,
+                "description": "A Firebase App Check token of your app.",
+            }
+        }
     return parts

@@ -137,8 +137,9 @@ class _Batch:
 class _Contexts:
     """The contexts of ``n`` pictures' prompts on the device, ``g`` each, and the denoiser's bindings to them."""
 
-    def __init__(self, device: Host, denoiser: ort.InferenceSession, n: int, g: int,
-                 bindings: list[tuple[ort.IOBinding, int]]):
+    def __init__(
+        self, device: Host, denoiser: ort.InferenceSession, n: int, g: int, bindings: list[tuple[ort.IOBinding, int]]
+    ):
         (context,) = (value for value in denoiser.get_inputs() if value.name == "context")
         self._device, self.g, self.bindings = device, g, bindings
         self._buffer = device.empty((g * n, *context.shape[1:]), dtype_of(context.type))

@@ -69,7 +69,8 @@ class ColorizeNet:
         if self._diffusion.hint_channels != 3:
             raise BundleError(
                 f"The bundle's hint has {self._diffusion.hint_channels} channels; only the published model's three, "
-                "which all take the gray photo, are documented well enough to be filled.")
+                "which all take the gray photo, are documented well enough to be filled."
+            )
         defaults = bundle.section("defaults", Defaults)
         preset = Options(steps=self._preset.steps, guidance_scale=self._preset.guidance_scale)
         self.defaults = preset.or_else(Options(**msgspec.structs.asdict(defaults)))
@@ -119,9 +120,11 @@ class ColorizeNet:
 
     def _job(self, luma: np.ndarray, options: Options) -> Job:
         shape = (4, luma.shape[0] // 8, luma.shape[1] // 8)
-        return Job(hint=np.repeat(luma[None] / np.float32(255), 3, axis=0),
-                   latents=np.random.default_rng(options.seed).standard_normal(shape, np.float32),
-                   prompts=(options.negative_prompt, options.prompt))
+        return Job(
+            hint=np.repeat(luma[None] / np.float32(255), 3, axis=0),
+            latents=np.random.default_rng(options.seed).standard_normal(shape, np.float32),
+            prompts=(options.negative_prompt, options.prompt),
+        )
 
     def _sample(self, key: tuple[int, float], jobs: list[Job]) -> np.ndarray:
         return self._sampling.run(jobs, table(self._diffusion, self._preset.sampler, *key, self._interval))

@@ -53,9 +53,15 @@ def ddim(diffusion: Diffusion, steps: int) -> np.ndarray:
     there = np.append(here[1:], alphas_cumprod[0])
     # next = α' clean + σ' noise, with noise = (x − α clean) / σ
     ratio = np.sqrt((1 - there) / (1 - here))
-    return np.column_stack([
-        timesteps, *_clean(diffusion, np.sqrt(here), np.sqrt(1 - here)),
-        ratio, np.sqrt(there) - np.sqrt(here) * ratio, np.zeros(steps)])
+    return np.column_stack(
+        [
+            timesteps,
+            *_clean(diffusion, np.sqrt(here), np.sqrt(1 - here)),
+            ratio,
+            np.sqrt(there) - np.sqrt(here) * ratio,
+            np.zeros(steps),
+        ]
+    )
 
 
 def dpm_solver(diffusion: Diffusion, steps: int) -> np.ndarray:
@@ -79,9 +85,15 @@ def dpm_solver(diffusion: Diffusion, steps: int) -> np.ndarray:
     towards = alpha[1:] * -np.expm1(-length)
     carried = np.zeros(steps)
     carried[1:-1] = length[1:-1] / (2 * length[:-2])
-    return np.column_stack([
-        timesteps, *_clean(diffusion, alpha[:-1], sigma[:-1]),
-        sigma[1:] / sigma[:-1], towards * (1 + carried), -towards * carried])
+    return np.column_stack(
+        [
+            timesteps,
+            *_clean(diffusion, alpha[:-1], sigma[:-1]),
+            sigma[1:] / sigma[:-1],
+            towards * (1 + carried),
+            -towards * carried,
+        ]
+    )
 
 
 def _karras(least: float, most: float, steps: int, rho: float = 7.0) -> np.ndarray:
@@ -102,8 +114,9 @@ def _clean(diffusion: Diffusion, alpha: np.ndarray, sigma: np.ndarray) -> tuple[
 SAMPLERS = {"ddim": ddim, "dpm-solver": dpm_solver}
 
 
-def table(diffusion: Diffusion, sampler: str, steps: int, guidance_scale: float,
-          interval: tuple[float, float] = (0, 1)) -> np.ndarray:
+def table(
+    diffusion: Diffusion, sampler: str, steps: int, guidance_scale: float, interval: tuple[float, float] = (0, 1)
+) -> np.ndarray:
     """The denoiser's input ``step`` of each step: float32 (steps, 7).
 
     Args:

@@ -16,8 +16,10 @@ FOLDER = Path(__file__).parent
 ASSETS = {path.name: path for path in FOLDER.rglob("*") if path.suffix in (".css", ".js")}
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # Swagger UI has its icons in data URLs and shows pictures that calls return by blob URLs.
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src {origins}; "
-          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src {origins}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @blueprint.get("/docs")

@@ -14,7 +14,7 @@ test: $(VENV)/.test
 
 # Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 500.
 fuzz: $(VENV)/.test
-	EXAMPLES=50 $(BIN)/python -m pytest tests/test_schemathesis.py
+	EXAMPLES=50 $(BIN)/python -m pytest tests/server/test_schemathesis.py
 
 # Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
 bench: $(VENV)/.test

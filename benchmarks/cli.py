@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks.planes import planes
 from colorize_service import EMBEDDED_BUNDLE
-from colorize_service.cpus import available_cpus
+from colorize_service.process import available_cpus
 
 SIZES = [(512, 512), (1024, 1024), (2048, 2048), (4000, 3000)]
 QUALITY = 96

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorize_service.cpus import available_cpus
+from colorize_service.process import available_cpus
 
 RUNS = 5
 
@@ -60,16 +60,15 @@ class Figures:
 
 def service(case: Case, folder: Path) -> Figures:
     """The service's own loop on the exported bundle."""
-    from colorize_service.inference import Options, Setup, load_model
+    from colorize_service.inference.model import Setup, load_folder
+    from colorize_service.options import Options
 
     setup = Setup(device=case.device, threads=available_cpus(), max_batch=max(case.batches))
-    model, _ = load_model(folder / "bundle", setup)
+    model = load_folder(folder / "bundle", setup)
     luma = _luma(case.side)
 
     def run(batch: int) -> None:
-        jobs = [model._job(luma, Options(seed=seed).or_else(model.defaults)) for seed in range(batch)]
-        for future in model._batcher.add((case.steps, 9.0), jobs):
-            future.result()
+        model.chroma_batch([(luma, Options(seed=seed, steps=case.steps, guidance_scale=9.0)) for seed in range(batch)])
 
     return _measured(case, run)
 
@@ -111,7 +110,7 @@ def _dtype(case: Case):
 
 def _reference(case: Case, folder: Path):
     from export.checkpoint import Checkpoint
-    from tests.reference import Reference
+    from tests.support.reference import Reference
 
     return Reference(Checkpoint(folder / "checkpoint.safetensors"), case.device, _dtype(case))
 
@@ -199,7 +198,7 @@ def measure(case: Case, folder: Path) -> None:
 def prepare(case: Case, folder: Path) -> None:
     """Write a checkpoint with random weights and export it."""
     from export.layout import Sizes
-    from tests.export.checkpoints import SMALL, state_dict, write
+    from tests.support.checkpoints import SMALL, state_dict, write
 
     write(folder / "checkpoint.safetensors", state_dict(Sizes() if case.full else SMALL))
     subprocess.run(

@@ -11,9 +11,9 @@ import simplejpeg
 from PIL import Image
 
 from benchmarks.planes import planes
-from colorize_service import imaging
-from colorize_service.inference import Setup, load_model
-from colorize_service.settings import EMBEDDED_BUNDLE
+from colorize_service import EMBEDDED_BUNDLE
+from colorize_service.colorizer import Colorizer
+from colorize_service.inference.model import Setup, load_folder
 
 
 class Floor:
@@ -28,19 +28,18 @@ class Floor:
         self._session = ort.InferenceSession(
             str(EMBEDDED_BUNDLE / "lite.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        self._model = load_model(EMBEDDED_BUNDLE, Setup("cpu", 1))[0]
         self._result = self._colorize_once()
 
     def _colorize_once(self) -> list[np.ndarray]:
-        photo = imaging.open_photo(self._jpeg, max_pixels=10**9)
-        luma = photo.luma()
-        size = self._model.processing_size(*luma.size)
+        model = load_folder(EMBEDDED_BUNDLE, Setup("cpu", 1))
+        colorizer = Colorizer(model, max_pixels=10**9, quality=self._quality)
+        photo = colorizer.open(self._jpeg)
+        width, height = model.processing_size(*photo.size)
         self._input = {
-            "luminance": np.zeros((1, 1, *size[::-1]), np.float32),
-            "hints": np.zeros((1, 3, *size[::-1]), np.float32),
+            "luminance": np.zeros((1, 1, height, width), np.float32),
+            "hints": np.zeros((1, 3, height, width), np.float32),
         }
-        coloured = imaging.add_chroma(luma, self._model.chroma(imaging.shrink(luma, size)), self._quality)
-        return planes(io.BytesIO(coloured))
+        return planes(io.BytesIO(colorizer.colorize(photo).jpeg))
 
     def __call__(self) -> float:
         """Seconds of one decode + one run + one encode."""

@@ -16,8 +16,8 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.browser import Visitor, chromium
-from tests.server import ROOT, Service
+from tests.support.browser import Visitor, chromium
+from tests.support.service import ROOT, Service
 
 PHOTO = ROOT / "examples" / "camera.jpg"
 OBSERVE = """

@@ -21,9 +21,9 @@ from PIL import Image
 from skimage import data
 
 from benchmarks import floor
-from colorize_service.cpus import available_cpus
-from colorize_service.settings import Settings
-from tests.server import Service
+from colorize_service.process import available_cpus
+from colorize_service.server.settings import Settings
+from tests.support.service import Service
 
 SIZES = [(512, 512), (1024, 1024), (2048, 2048), (4000, 3000)]
 CLIENTS = 8

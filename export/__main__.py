@@ -42,7 +42,8 @@ def main(command: list[str] | None = None) -> int:
 
 def _export(arguments: argparse.Namespace, say, report) -> None:
     say("libraries: loading")
-    from export.bundle import check_target, sha256
+    from colorize_service.bundle import sha256
+    from export.bundle import check_target
     from export.checkpoint import Checkpoint
     from export.folders import Folders
     from export.hub import KNOWN, fetch, is_hub_id

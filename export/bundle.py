@@ -1,10 +1,8 @@
-"""Writing a bundle so that its folder is either whole or not there."""
+"""Writing a bundle's folder so that its folder is either whole or not there."""
 
 import contextlib
 import errno
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -85,28 +83,3 @@ def _put(partial: Path, target: Path) -> None:
         os.replace(target, old)
     os.replace(partial, target)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def write_manifest(folder: Path, manifest: dict[str, object], files: dict[str, str]) -> None:
-    """Write ``manifest.json`` with the size and sha256 of each file; whoever may read it may read them all.
-
-    Args:
-        folder: the bundle.
-        manifest: all but the files.
-        files: path within the bundle, by name.
-    """
-    listed = {
-        name: {"path": path, "bytes": (folder / path).stat().st_size, "sha256": sha256(folder / path)}
-        for name, path in files.items()
-    }
-    text = json.dumps(manifest | {"files": listed}, indent=2, ensure_ascii=False)
-    path = folder / "manifest.json"
-    path.write_text(text + "\n", encoding="utf-8")
-    for name in files.values():
-        (folder / name).chmod(path.stat().st_mode)  # onnx keeps the weights beside a graph for their owner
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import requests
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from export.bundle import sha256
+from colorize_service.bundle import sha256
 from export.errors import InputError, NetworkError
 
 

@@ -12,11 +12,13 @@ import onnxruntime
 import torch
 from torch import nn
 
+from colorize_service.bundle import Manifest
+from colorize_service.inference.colorizenet.text import clean
 from export import modules, optimise, verify
-from export.bundle import new_folder, write_manifest
+from export.bundle import new_folder
 from export.expand import expand
 from export.graphs import PartSizes, Shape, example, write_graph
-from export.tokenizer import clean, make_tokenizer
+from export.tokenizer import make_tokenizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 # Of an output's largest value. The fused graph of a float16 bundle rounds after each operator, the plain one only at
@@ -62,7 +64,7 @@ class Export:
             gc.collect()
         self._write_prompts()
         self._say("manifest: sizes and sha256")
-        write_manifest(self._folder, self._manifest(origin), self._files)
+        self._manifest(origin).write(self._folder, self._files)
 
     def _parts(self) -> Iterator[tuple[str, nn.Module]]:
         self._say("UNet and ControlNet: loading")
@@ -138,38 +140,32 @@ class Export:
         np.save(self._folder / "prompts.npy", context)
         self._files |= {"tokenizer": "tokenizer.json", "prompts": "prompts.npy"}
 
-    def _manifest(self, origin: str) -> dict[str, object]:
-        options, sizes = self._options, self._sizes
-        return {
-            "format": 1,
-            "kind": "colorizenet",
-            "name": options.name,
-            "version": options.version,
-            "processing": {"width": options.size, "height": options.size, "multiple_of": 64},
-            "precision": options.precision,
-            "defaults": {
+    def _manifest(self, origin: str) -> Manifest:
+        options = self._options
+        return Manifest(
+            kind="colorizenet",
+            name=options.name,
+            version=options.version,
+            precision=options.precision,
+            processing={"width": options.size, "height": options.size, "multiple_of": 64},
+            defaults={
                 "prompt": options.prompt,
                 "negative_prompt": options.negative_prompt,
                 "seed": options.seed,
                 "steps": options.steps,
                 "guidance_scale": options.guidance_scale,
             },
-            "diffusion": {
+            diffusion={
                 "prediction_type": options.prediction_type,
                 "train_timesteps": 1000,
                 "beta_start": 0.00085,
                 "beta_end": 0.012,
                 "beta_schedule": "scaled_linear",
-                "latent_channels": sizes.latent_channels,
-                "latent_scale": 8,
-                "hint_channels": sizes.hint_channels,
-                "context_length": sizes.context_length,
-                "context_width": sizes.context_width,
+                "hint_channels": self._sizes.hint_channels,
             },
-            "options": {"precision": options.precision, "variants": list(options.variants)},
-            "source": origin,
-            "licence": options.licence,
-        }
+            source=origin,
+            licence=options.licence,
+        )
 
 
 def export_bundle(

@@ -5,11 +5,8 @@ open_clip_torch ships; that package itself needs torchvision, which has to fit t
 """
 
 import gzip
-import html
-import json
 from pathlib import Path
 
-import ftfy
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
 VOCABULARY = Path(__file__).with_name("bpe_simple_vocab_16e6.txt.gz")
@@ -41,17 +38,6 @@ def make_tokenizer(length: int) -> Tokenizer:
     tokenizer.enable_truncation(length)
     tokenizer.enable_padding(length=length, pad_id=0, pad_token=tokens[0])
     return tokenizer
-
-
-def clean(text: str) -> str:
-    """A prompt as open_clip cleans it before its byte pair encoding."""
-    text = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
-    return " ".join(text.split()).lower()
-
-
-def write_tokenizer(path: Path, length: int) -> None:
-    """Write ``tokenizer.json`` for prompts of ``length`` ids."""
-    path.write_text(json.dumps(json.loads(make_tokenizer(length).to_str()), ensure_ascii=False, separators=(",", ":")))
 
 
 def _alphabet() -> list[str]:

@@ -14,11 +14,11 @@ import requests
 from PIL import Image
 from skimage import data
 
-from tests import documented
-from tests.browser import Visitor, chromium
-from tests.gateway import Nginx
-from tests.key_server import PROJECT, KeyServer
-from tests.server import ADDRESSES, ROOT, Service
+from tests.support import documented
+from tests.support.browser import Visitor, chromium
+from tests.support.gateway import Nginx
+from tests.support.key_server import PROJECT, KeyServer
+from tests.support.service import ADDRESSES, ROOT, Service
 
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -152,7 +152,7 @@ def visitor(visit, service):
 @pytest.fixture(scope="session")
 def colorizenet_checkpoint(tmp_path_factory):
     """A small ControlLDM checkpoint: random weights, all of the model's blocks."""
-    from tests.export.checkpoints import SMALL, state_dict, write  # torch, for those who need it
+    from tests.support.checkpoints import SMALL, state_dict, write  # torch, for those who need it
 
     return write(tmp_path_factory.mktemp("colorizenet") / "small.safetensors", state_dict(SMALL))
 

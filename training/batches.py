@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.colour import rgb_to_lab
+from colorize_service import colour
 from training.degrade import degrade
-from training.hints import choose_patches, paint_hints, random_count, recolour
+from training.simulated_hints import choose_patches, paint_hints, random_count, recolour
 
 SIDES = (128, 160, 192)
 
@@ -31,7 +31,7 @@ def quarter(planes):
 
 def make_example(rgb, rng):
     """Turn one crop, uint8 (H, W, 3), into luminance (1, H, W), hints (3, H, W) and ab (2, H/4, W/4)."""
-    lab = np.ascontiguousarray(rgb_to_lab(rgb).transpose(2, 0, 1))
+    lab = np.ascontiguousarray(colour.lab(rgb).transpose(2, 0, 1))
     luminance, ab = lab[0], lab[1:]
     seen, frame = degrade(luminance, rng)
     if frame is not None:

@@ -12,21 +12,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from colorize_service import colour
+from colorize_service.imaging import add_chroma, open_photo, shrink
+from colorize_service.options import JPEG_QUALITY
 from training import checkpoints, metrics
-from training.colorizer import lightness_of, luma_of, processing_size, resize, with_chroma
 from training.evaluate import SIDE, chroma_of
-from training.export import load_model
+from training.export import load_model, processing
 from training.losses import bin_rarity
-from training.photos import read_photos
+from training.photos import SPLITS, validation_photos
+from training.shipped import MAX_PIXELS, decoded, resized
 
 
-def logits_of(model, photo, shorter_side):
+class Seen:
+    """A photo as the service decodes and shrinks it."""
+
+    def __init__(self, photo, shorter_side):
+        self.luma = open_photo(photo.data, max_pixels=MAX_PIXELS).luma()
+        self.small = shrink(self.luma, processing(shorter_side).size(*self.luma.size))
+        self.original = resized(photo.rgb, SIDE, SIDE)
+
+    def result(self, ab):
+        """The service's picture with this chroma, float32 (2, h, w), compared later: sRGB uint8 (SIDE, SIDE, 3)."""
+        chroma = colour.chroma(colour.lightness(self.small), ab)
+        return resized(decoded(add_chroma(self.luma, chroma, JPEG_QUALITY, self.small)), SIDE, SIDE)
+
+
+def logits_of(model, seen):
     """Logits over the bins, float16 (Q, h, w), of one photo without hints."""
-    luma = luma_of(photo.rgb)
-    width, height = processing_size(*luma.shape[::-1], shorter_side)
-    luminance = torch.from_numpy(lightness_of(resize(luma, width, height)))[None, None]
+    luminance = torch.from_numpy(colour.lightness(seen.small))[None, None]
     with torch.no_grad():
-        return model(luminance, torch.zeros(1, 3, height, width))[0][0].half()
+        return model(luminance, torch.zeros(1, 3, *seen.small.shape))[0][0].half()
 
 
 def small_chroma(model, logits, temperature, shift):
@@ -40,26 +55,26 @@ def without_cast(chroma, share):
     return [ab - np.float32(share) * ab.mean(axis=(1, 2), keepdims=True) for ab in chroma]
 
 
-def measure(chroma, originals, vividness):
-    """PSNR, chroma error, chroma kept and colourfulness, float (4,), means over the photos."""
+def measure(chroma, photos, vividness):
+    """PSNR, chroma error, chroma kept and colourfulness, float (4,), means over the photos, list of Seen."""
     rows, true_chroma = [], []
-    for ab, original in zip(chroma, originals):
-        result = with_chroma(luma_of(original), np.stack([resize(plane, SIDE, SIDE) for plane in ab * vividness]))
-        result_ab, original_ab = chroma_of(result), chroma_of(original)
+    for ab, seen in zip(chroma, photos, strict=True):
+        result = seen.result(ab * vividness)
+        result_ab, original_ab = chroma_of(result), chroma_of(seen.original)
         true_chroma.append(metrics.mean_chroma(original_ab))
         error, kept = metrics.chroma_error(result_ab, original_ab), metrics.mean_chroma(result_ab)
-        rows.append([metrics.psnr(result, original), error, kept, metrics.colourfulness(result)])
+        rows.append([metrics.psnr(result, seen.original), error, kept, metrics.colourfulness(result)])
     means = np.mean(rows, axis=0)
     means[2] /= np.mean(true_chroma)
     return means
 
 
-def at_colourfulness(chroma, originals, wanted, rounds=8):
+def at_colourfulness(chroma, photos, wanted, rounds=8):
     """The vividness at which the results have the wanted colourfulness, by bisection, and the figures there."""
     low, high = 0.6, 2.4
     for _ in range(rounds):
         vividness = np.float32(np.sqrt(low * high))
-        means = measure(chroma, originals, vividness)
+        means = measure(chroma, photos, vividness)
         low, high = (vividness, high) if means[3] < wanted else (low, vividness)
     return vividness, means
 
@@ -68,33 +83,33 @@ def main(argv=None):
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, nargs="+", help="several of one run are averaged")
-    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar")
+    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar and val-diverse.tar")
+    parser.add_argument("--split", choices=SPLITS, default="val-diverse")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.2, 0.3, 0.38, 0.5])
     parser.add_argument("--rebalance", type=float, nargs="+", default=[-0.5, 0.0, 0.5])
     parser.add_argument("--cast", type=float, nargs="+", default=[0.0], help="shares of the mean chroma to take away")
     parser.add_argument("--shorter-side", type=int, nargs="+", default=[192], help="processing sizes in pixels")
     parser.add_argument("--colourfulness", type=float, default=30.5, help="of the results, mean over the photos")
-    parser.add_argument("--stride", type=int, default=3, help="take every n-th photo only")
-    parser.add_argument("--offset", type=int, default=0, help="number of the first photo taken")
+    parser.add_argument("--stride", type=int, default=1, help="take every n-th photo only")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     soup = checkpoints.soup(args.checkpoint)
     model = load_model(soup)
     rarity = torch.from_numpy(np.log(bin_rarity(soup["prior"].numpy()))).float()
-    photos = list(read_photos([args.photos / "val.tar"]))[args.offset :: args.stride]
-    originals = [resize(photo.rgb, SIDE, SIDE) for photo in photos]
+    photos = validation_photos(args.photos, args.split, "choose")[:: args.stride]
     print(
         "| side | temperature | rebalance | cast | vividness | PSNR dB | chroma error | chroma kept | colourfulness |"
     )
     print("|" + "---|" * 9)
     for side in args.shorter_side:
-        logits = [logits_of(model, photo, side) for photo in photos]
+        seen = [Seen(photo, side) for photo in photos]
+        logits = [logits_of(model, each) for each in seen]
         for rebalance in args.rebalance:
             for temperature in args.temperatures:
                 chroma = small_chroma(model, logits, temperature, -rebalance * rarity)
                 for cast in args.cast:
-                    settled = at_colourfulness(without_cast(chroma, cast), originals, args.colourfulness)
+                    settled = at_colourfulness(without_cast(chroma, cast), seen, args.colourfulness)
                     vividness, (psnr, error, kept, colour) = settled
                     settings = f"{side} | {temperature} | {rebalance} | {cast} | {vividness:.2f}"
                     print(f"| {settings} | {psnr:.2f} | {error:.2f} | {kept:.2f} | {colour:.1f} |", flush=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from training.model import ColorizeNetLite
+from training.network import ColorizeNetLite
 
 # How the interim model, of the same encoder and decoder without hints, named what this one took over.
 _INTERIM_NAMES = {

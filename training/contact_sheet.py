@@ -1,6 +1,6 @@
 """Draw a contact sheet: ``python -m training.contact_sheet --photos DIR --bundle DIR --out FILE``.
 
-Each photo three times: gray, colorized, original. They are taken from val.tar by a fixed seed, none chosen by hand.
+Each photo three times: gray, colorized, original. They are taken by a fixed seed, none chosen by hand.
 """
 
 import argparse
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from training.colorizer import Colorizer, luma_of
-from training.photos import read_photos
+from training.photos import SPLITS, validation_photos
+from training.shipped import Shipped
 
 CELL = 148
 GAP = 4
@@ -23,9 +23,7 @@ def choose(photos, count, seed):
 
 def triple(photo, model):
     """Gray, colorized and original version of a photo, three sRGB uint8 (H, W, 3)."""
-    rgb = photo.rgb
-    luma = luma_of(rgb)
-    return np.repeat(luma[..., None], 3, axis=2), model.colorize(luma), rgb
+    return model.gray(photo.data), model.colorize(photo.data), photo.rgb
 
 
 def draw(triples, columns):
@@ -44,15 +42,16 @@ def draw(triples, columns):
 def main(argv=None):
     """Write the sheet."""
     parser = argparse.ArgumentParser(prog="python -m training.contact_sheet", description=__doc__)
-    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar")
-    parser.add_argument("--bundle", required=True, type=Path, help="bundle's folder or ONNX file")
+    parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar and val-diverse.tar")
+    parser.add_argument("--split", choices=SPLITS, default="val")
+    parser.add_argument("--bundle", required=True, type=Path, help="bundle's folder")
     parser.add_argument("--out", required=True, type=Path, help="JPEG or PNG")
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--columns", type=int, default=4, help="triples in a row")
     parser.add_argument("--seed", type=int, default=24)
     args = parser.parse_args(argv)
-    model = Colorizer(args.bundle)
-    photos = choose(list(read_photos([args.photos / "val.tar"])), args.count, args.seed)
+    model = Shipped(args.bundle)
+    photos = choose(validation_photos(args.photos, args.split), args.count, args.seed)
     draw([triple(photo, model) for photo in photos], args.columns).save(args.out, quality=88)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB: {', '.join(photo.name for photo in photos)}")
 

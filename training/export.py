@@ -5,22 +5,25 @@ weights are stored as float16, and cast to float32 when the model is loaded.
 """
 
 import argparse
-import hashlib
-import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 from torch import nn
 
+from colorize_service.bundle import Manifest
+from colorize_service.inference.lite import Processing
 from training import checkpoints
-from training.colorizer import MAX_PIXELS, MULTIPLE, SHORTER_SIDE
 from training.graph import halve_weights, skip_without_hints
 from training.hint_spread import HintSpread
 from training.losses import bin_rarity
 
+SHORTER_SIDE = 192
+MULTIPLE = 32
+MAX_PIXELS = 384 * 384
 NAME = "lite.onnx"
 OPSET = 18
 SHAPES = ((1, 192, 192), (2, 192, 320), (1, 32, 64), (1, 256, 32), (1, 32, 32))
@@ -95,22 +98,21 @@ def compare(model, path):
             yield (n, height, width, "hints" if with_hints else "no hints"), float(np.abs(got - expected).max())
 
 
-def manifest(path, version, shorter_side, encoder):
-    """The bundle's manifest, a dict ready for JSON."""
-    content = path.read_bytes()
-    return {
-        "format": 1,
-        "kind": "lite",
-        "name": "ColorizeNet-Lite",
-        "version": version,
-        "processing": {"shorter_side": shorter_side, "multiple_of": MULTIPLE, "max_pixels": MAX_PIXELS},
-        "defaults": {},
-        "files": {
-            "model": {"path": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()},
-        },
-        "source": SOURCE.format(encoder=encoder.replace("efficientnet-lite", "EfficientNet-Lite")),
-        "licence": "Apache-2.0",
-    }
+def processing(shorter_side):
+    """The size at which the service lets the model see photos, with their shorter side at ``shorter_side`` pixels."""
+    return Processing(shorter_side, MULTIPLE, MAX_PIXELS)
+
+
+def manifest(version, shorter_side, encoder):
+    """The bundle's manifest, still without its files."""
+    return Manifest(
+        kind="lite",
+        name="ColorizeNet-Lite",
+        version=version,
+        processing=msgspec.to_builtins(processing(shorter_side)),
+        source=SOURCE.format(encoder=encoder.replace("efficientnet-lite", "EfficientNet-Lite")),
+        licence="Apache-2.0",
+    )
 
 
 def main(argv=None):
@@ -130,8 +132,7 @@ def main(argv=None):
     soup = checkpoints.soup(args.checkpoint)
     model = load_model(soup, args.temperature, args.rebalance, args.vividness, args.cast)
     write_onnx(model, path)
-    content = manifest(path, args.version, args.shorter_side, soup["encoder"])
-    (args.out / "manifest.json").write_text(json.dumps(content, indent=2) + "\n")
+    manifest(args.version, args.shorter_side, soup["encoder"]).write(args.out, {"model": NAME})
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     for case, error in compare(model, path):
         print(f"{case}: at most {error:.4f} from torch")

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from training.colour import AB_SCALE
+from training.bins import AB_SCALE
 
 
 class HintPyramid:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from training.colour import soft_encode
+from training.bins import soft_encode
 
 _STEP = 2.0
 _LIMIT = 110.0

@@ -46,3 +46,56 @@ def colourfulness(rgb):
     red, green, blue = (rgb[..., i].astype(np.float64) for i in range(3))
     rg, yb = red - green, 0.5 * (red + green) - blue
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def segments(lab, tone=6.0, chroma=6.0, least=24):
+    """Surfaces of a picture: uint16 (H, W), 0 where a place belongs to none; lab: float32 (H, W, 3).
+
+    Connected places whose steps in L* and in chroma from one to the next are small, at least ``least`` pixels together.
+    """
+    height, width = lab.shape[:2]
+    index = np.arange(height * width).reshape(height, width)
+    pairs = []
+    for here, there, a, b in (
+        (lab[:, :-1], lab[:, 1:], index[:, :-1], index[:, 1:]),
+        (lab[:-1], lab[1:], index[:-1], index[1:]),
+    ):
+        step = there - here
+        alike = (np.abs(step[..., 0]) < tone / 2) & (np.hypot(step[..., 1], step[..., 2]) < chroma / 2)
+        pairs.append(np.stack([a[alike], b[alike]], axis=1))
+    roots = _connected(np.concatenate(pairs), height * width)
+    _, labels, counts = np.unique(roots, return_inverse=True, return_counts=True)
+    large = counts >= least
+    numbers = np.where(large, np.cumsum(large), 0)
+    return numbers[labels].reshape(height, width)
+
+
+def _connected(pairs, count):
+    """The least member of each place's connected set, int64 (count,); pairs: int (N, 2)."""
+    roots = np.arange(count)
+    while True:
+        lower = roots.copy()
+        np.minimum.at(lower, pairs[:, 0], roots[pairs[:, 1]])
+        np.minimum.at(lower, pairs[:, 1], roots[pairs[:, 0]])
+        lower = lower[lower]
+        if np.array_equal(lower, roots):
+            return roots
+        roots = lower
+
+
+def variation_within(ab, labels):
+    """Standard deviation of chroma within surfaces, in units of a*b*, mean over their pixels.
+
+    ab: float (2, H, W). labels: of ``segments``.
+    """
+    inside = labels.ravel() > 0
+    if not inside.any():
+        return 0.0
+    places = labels.ravel()[inside]
+    counts = np.bincount(places)
+    squares = 0.0
+    for plane in ab.reshape(2, -1)[:, inside]:
+        means = np.bincount(places, plane) / np.maximum(counts, 1)
+        squares = squares + (plane - means[places]) ** 2
+    deviation = np.sqrt(np.bincount(places, squares) / np.maximum(counts, 1))
+    return float(np.average(deviation, weights=counts))

@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+# What the names of tar files begin with.
+TRAINED_ON = ("train", "diverse")
+SPLITS = ("val", "val-diverse")
+PARTS = ("all", "choose", "report")
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -39,10 +44,22 @@ def read_photos(tars, exclude=()):
 
 def training_tars(folder):
     """The tar files to train on, sorted; raises FileNotFoundError when there are none."""
-    tars = sorted(Path(folder).glob("train-*.tar"))
+    tars = sorted(path for kind in TRAINED_ON for path in Path(folder).glob(f"{kind}-*.tar"))
     if not tars:
-        raise FileNotFoundError(f"no train-*.tar in {folder}")
+        raise FileNotFoundError(f"no {' or '.join(f'{kind}-*.tar' for kind in TRAINED_ON)} in {folder}")
     return tars
+
+
+def validation_photos(folder, split="val", part="all"):
+    """Photos that are never trained on: list of Photo.
+
+    split: one of SPLITS. part: ``choose``, every third, by which settings may be chosen; ``report``, the rest, whose
+    figures nobody has looked at while choosing; or ``all``.
+    """
+    photos = list(read_photos([Path(folder) / f"{split}.tar"]))
+    if part == "all":
+        return photos
+    return [photo for i, photo in enumerate(photos) if (i % 3 == 0) == (part == "choose")]
 
 
 class CropSampler:

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from colorize_service import colour
 from training import checkpoints
 from training.batches import make_batch
-from training.colour import rgb_to_lab
 from training.losses import ChromaLoss, bin_prior
-from training.model import ENCODERS, ColorizeNetLite
+from training.network import ENCODERS, ColorizeNetLite
 from training.photos import CropSampler, read_photos, training_tars
 
 LOG_EVERY = 50
@@ -95,7 +95,7 @@ def train_mode(model):
 def photos_prior(photos, bins, rng, count=3000):
     """How often each bin occurs, from sparse pixels of ``count`` random photos; float64 (Q,)."""
     chosen = rng.choice(len(photos), min(count, len(photos)), replace=False)
-    ab = [rgb_to_lab(photos[i].rgb[::12, ::12]).reshape(-1, 3)[:, 1:] for i in chosen]
+    ab = [colour.lab(photos[i].rgb[::12, ::12]).reshape(-1, 3)[:, 1:] for i in chosen]
     return bin_prior(np.concatenate(ab), bins)
 
 

@@ -4,7 +4,6 @@ import functools
 import gc
 import math
 import os
-import re
 import signal
 import sys
 import time
@@ -16,9 +15,11 @@ import click
 
 from colorize_service import __version__
 from colorize_service.cli.files import Writer
+from colorize_service.cli.options import colorization_options, options_of
 from colorize_service.cli.report import Outcome, Report
 from colorize_service.cli.tasks import STDOUT, Task, plan
-from colorize_service.cpus import available_cpus
+from colorize_service.options import JPEG_QUALITY
+from colorize_service.process import available_cpus
 
 INTERRUPTED = 130
 CLOSELY = 2  # seconds
@@ -31,31 +32,13 @@ for the photos in it; "-" reads one photo from standard input and writes the res
 \b
   colorize photo.jpg                       photo-color.jpg
   colorize photo.jpg -o coloured.jpg       coloured.jpg
-  colorize scans -o coloured --recursive   coloured/…/…-color.jpg, for all of scans
+  colorize photos -o coloured --recursive  coloured/…/…-color.jpg, for all in the folder photos
   colorize --hint 0.3,0.6,#208030 a.jpg    what is at that place is green
   colorize serve                           the HTTP service; see colorize serve --help
 
 The names of the results go to standard output, progress and problems to standard error. A photo that cannot be
 converted does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage, 130
 interrupted."""
-
-
-class HintType(click.ParamType):
-    """``x,y,#rrggbb`` -> (x, y, (red, green, blue)), x and y 0…1, the colour's parts 0…255."""
-
-    name = "X,Y,#RRGGBB"
-    _form = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})")
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
-        found = self._form.fullmatch(value.replace(" ", ""))
-        if not found or max(float(found[1]), float(found[2])) > 1:
-            self.fail(
-                f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
-                "the photo's width and height.",
-                param,
-                ctx,
-            )
-        return float(found[1]), float(found[2]), tuple(bytes.fromhex(found[3]))
 
 
 class Interrupts:
@@ -91,37 +74,7 @@ class Interrupts:
 )
 @click.option("-r", "--recursive", is_flag=True, help="Take the photos in subfolders too.")
 @click.option("-f", "--force", is_flag=True, help="Replace results that are there already.")
-@click.option(
-    "--hint",
-    "hints",
-    type=HintType(),
-    multiple=True,
-    help="The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given "
-    "several times.",
-)
-@click.option(
-    "--saturation",
-    type=click.FloatRange(0, 2),
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="Strength of the colours.",
-)
-@click.option("--prompt", help="What the photo shows, for models that take a prompt.")
-@click.option("--negative-prompt", help="What the result should not be like, for models that take a prompt.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    metavar="N",
-    help="Another number gives other colours (diffusion models).",
-)
-@click.option("--steps", type=click.IntRange(1, 50), metavar="N", help="Steps of the sampler (diffusion models).")
-@click.option(
-    "--guidance-scale",
-    type=click.FloatRange(1, 20),
-    metavar="N",
-    help="How closely to follow the prompt (diffusion models).",
-)
+@colorization_options
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path),
@@ -142,7 +95,7 @@ class Interrupts:
     "--quality",
     type=click.IntRange(1, 100),
     metavar="N",
-    default=96,
+    default=JPEG_QUALITY,
     show_default=True,
     help="JPEG quality of the results; from 96 on the encoder keeps the luminance most exactly.",
 )
@@ -202,31 +155,39 @@ def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
 
 
 def _work(
-    writer: Writer, jobs: int, *, bundle: Path | None, device: str, saturation: float, quality: int, **options: object
+    writer: Writer, jobs: int, *, bundle: Path | None, device: str, quality: int, **asked: object
 ) -> Callable[[Task], Outcome]:
-    """What does a task. What a model may be told is in ``options``."""
+    """What does a task. ``asked``: the fields of ``Options``."""
     # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
-    from colorize_service.heap import keep_one_heap
+    from colorize_service.process import prepare_process
 
-    keep_one_heap()
-    from colorize_service.cli.model import OptionNotTaken, load
-    from colorize_service.inference.bundle import BundleError
+    prepare_process()
+    from colorize_service.bundle import BundleError
+    from colorize_service.cli.loading import load
+    from colorize_service.inference.model import OptionNotTaken
     from colorize_service.inference.session import DeviceUnavailable
 
-    given = {name: value for name, value in options.items() if value not in (None, ())}
+    options = options_of(asked)
     loader = ThreadPool(1)
-    loading = loader.apply_async(load, (bundle, device, jobs, given))
+    loading = loader.apply_async(load, (bundle, device, jobs, options.of_the_model()))
     loader.close()
-    from colorize_service.cli.photos import Colorizer, attempt  # brings Pillow, while the model is loaded
+    from colorize_service.cli.photos import MAX_PIXELS, attempt  # brings the rest, while the model is loaded
+    from colorize_service.colorizer import Colorizer
 
     try:
-        colorizer = Colorizer(*loading.get(), saturation, quality, spread=jobs < available_cpus())
+        model = loading.get()
     except BundleError as error:
         raise click.BadParameter(str(error), param_hint="--bundle") from None
     except DeviceUnavailable as error:
         raise click.BadParameter(str(error), param_hint="--device") from None
     except OptionNotTaken as error:
-        raise click.UsageError(str(error)) from None
+        taken = f"The model {error.model} takes no {error.option.replace('_', ' ')}; --bundle names another."
+        raise click.UsageError(taken) from None
     except Exception as error:
         raise click.ClickException(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
-    return functools.partial(attempt, colorizer, writer)
+    colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=jobs < available_cpus())
+
+    def colorize(data: bytes) -> bytes:
+        return colorizer.colorize(colorizer.open(data), options).jpeg
+
+    return functools.partial(attempt, colorize, writer)

@@ -1,22 +1,14 @@
 """The work on a photo: from a file to a file, or to a sentence why not."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from colorize_service import imaging
 from colorize_service.cli.files import ResultExists, Stopped, Writer
 from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
-from colorize_service.inference import Options
-
-if TYPE_CHECKING:
-    from colorize_service.inference.colorizenet import ColorizeNet
-    from colorize_service.inference.lite import Lite
+from colorize_service.imaging import ImageError
 
 # Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30
@@ -25,39 +17,13 @@ MAX_PIXELS = 250_000_000
 _PIECE = 2**20
 
 
-class Colorizer:
-    """Colorizes photos one by one, in any thread, as the service does."""
-
-    def __init__(self, model: Lite | ColorizeNet, options: Options, saturation: float, quality: int, spread: bool):
-        """
-        Args:
-            model, options: as :func:`~colorize_service.cli.model.load` gives them.
-            saturation: 0…2, what the chroma is multiplied with.
-            quality: of the JPEG, 1…100.
-            spread: whether all cores work on one photo.
-        """
-        self._model, self._options = model, options
-        self._saturation, self._quality, self._spread = saturation, quality, spread
-
-    def __call__(self, data: bytes) -> bytes:
-        """The photo in colour, as JPEG bytes.
-
-        Raises:
-            ImageError: if ``data`` is no picture that can be used.
-        """
-        luma = imaging.open_photo(data, max_pixels=MAX_PIXELS).luma()
-        small = imaging.shrink(luma, self._model.processing_size(*luma.size))
-        chroma = imaging.saturate(self._model.chroma(small, self._options), self._saturation)
-        return imaging.add_chroma(luma, chroma, self._quality, small, spread=self._spread)
-
-
 def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> Outcome:
     """Convert a photo. Whatever goes wrong is in the outcome, so that the next photo has its turn."""
     problem = task.problem
     try:
         if problem is None:
             problem = _problem(colorize, writer, task)
-    except imaging.ImageError as error:
+    except ImageError as error:
         problem = str(error)
     except ResultExists:
         problem = f"{shown(task.result)} is there already; --force replaces it."

@@ -21,7 +21,7 @@ class _WithSettings(click.Command):
     """Its help lists the settings."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from colorize_service.settings import Settings
+        from colorize_service.server.settings import Settings
 
         with formatter.section("Settings (environment variables)"):
             formatter.write_dl(
@@ -37,5 +37,5 @@ class _WithSettings(click.Command):
 def serve(host: str | None, port: str | None) -> None:
     """Replace this process with Gunicorn."""
     settings = {name: value for name, value in [("HOST", host), ("PORT", port)] if value is not None}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:colorize_service.gunicorn_conf"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:colorize_service.server.gunicorn_conf"]
     os.execve(sys.executable, command, os.environ | settings)

@@ -11,8 +11,9 @@ Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence fo
 sent them.
 """
 
+from colorize_service.imaging.chroma import adjust, shrink
 from colorize_service.imaging.headers import ImageError
+from colorize_service.imaging.jpeg import add_chroma
 from colorize_service.imaging.photo import Photo, open_photo
-from colorize_service.imaging.result import add_chroma, saturate, shrink
 
-__all__ = ["ImageError", "Photo", "add_chroma", "open_photo", "saturate", "shrink"]
+__all__ = ["ImageError", "Photo", "add_chroma", "adjust", "open_photo", "shrink"]

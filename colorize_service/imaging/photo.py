@@ -1,10 +1,7 @@
 """A client's bytes as a picture: upright, in 8 bits, sRGB, over white."""
 
 import contextlib
-import ctypes
 import io
-import logging
-import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -24,17 +21,10 @@ from PIL import (
 )
 
 from colorize_service.imaging.headers import ImageError, check_size, check_structure, kind_of, png_chunks
-from colorize_service.imaging.result import encode
+from colorize_service.imaging.jpeg import encode
 
-# Once for the process, in which nothing else uses Pillow. The limit in pixels is an argument here, checked before
-# Pillow allocates; and what Pillow has to say about hostile files would only fill the log.
+# The limit in pixels is an argument here, checked before Pillow allocates.
 Image.MAX_IMAGE_PIXELS = None
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
-with contextlib.suppress(OSError, AttributeError):  # libtiff writes to stderr itself, until it is told not to
-    _libtiff = ctypes.CDLL(Image.core.__file__)  # finds what Pillow's own module is linked with
-    _libtiff.TIFFSetErrorHandler(None)
-    _libtiff.TIFFSetWarningHandler(None)
 
 # The readers themselves instead of Image.open: no other format can be reached, the reason why a file is refused is
 # not lost, and of a JPEG with several pictures (MPO), whose index may be broken, the first is simply a JPEG.

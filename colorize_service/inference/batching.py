@@ -1,28 +1,36 @@
 """Photos that wait for the device are worked on together, as soon as it is free."""
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from colorize_service.inference.queue import LOOK_SECONDS, Abandoned, Busy, Turn
 from colorize_service.inference.session import OutOfMemory
+from colorize_service.inference.turn import LOOK_SECONDS, Abandoned, Busy, Turn
 
 log = logging.getLogger(__name__)
 
 MEMORY_RETRY_AFTER = 30
 
 
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
 @dataclass(eq=False)
-class _Job:
-    key: Hashable
-    item: object
-    future: Future = field(default_factory=Future)
+class _Job(Generic[Key, Item, Answer]):
+    key: Key
+    item: Item
+    future: Future[Answer] = field(default_factory=Future)
 
 
-class Batcher:
+class Batcher(Generic[Key, Item, Answer]):
     """One thread, the device's, and the line in front of it.
 
     Whoever comes while the device is free is worked on at once. When it becomes free, the first in the line and those
@@ -30,17 +38,17 @@ class Batcher:
     prepares for each of them once.
     """
 
-    def __init__(self, work: Callable[[Hashable, list], Sequence], most: int):
+    def __init__(self, work: Callable[[Key, list[Item]], Sequence[Answer]], most: int):
         """``work`` takes a key and its items and returns a result for each; it is only called in one thread.
 
         It raises :class:`OutOfMemory` if the device has no room for so many.
         """
         self._work, self.most = work, most
-        self._line: deque[_Job] = deque()
+        self._line: deque[_Job[Key, Item, Answer]] = deque()
         self._arrival = threading.Condition()
         threading.Thread(target=self._run, name="device", daemon=True).start()
 
-    def submit(self, key: Hashable, item: object, turn: Turn) -> object:
+    def submit(self, key: Key, item: Item, turn: Turn) -> Answer:
         """The item's result. Items of the same key go together.
 
         Raises:
@@ -56,9 +64,9 @@ class Batcher:
                     raise
         return future.result()
 
-    def add(self, key: Hashable, items: Sequence) -> list[Future]:
+    def add(self, key: Key, items: Sequence[Item]) -> list[Future[Answer]]:
         """Put items into the line, next to each other."""
-        jobs = [_Job(key, item) for item in items]
+        jobs: list[_Job[Key, Item, Answer]] = [_Job(key, item) for item in items]
         with self._arrival:
             self._line.extend(jobs)
             self._arrival.notify()
@@ -68,16 +76,16 @@ class Batcher:
         while True:
             self._finish(self._next())
 
-    def _next(self) -> list[_Job]:
+    def _next(self) -> list[_Job[Key, Item, Answer]]:
         with self._arrival:
-            self._arrival.wait_for(lambda: self._line)
+            self._arrival.wait_for(lambda: bool(self._line))
             key = self._line[0].key
             together = [job for job in self._line if job.key == key and not job.future.cancelled()][: self.most]
             batch = together[: 1 << len(together).bit_length() >> 1]
             self._line = deque(job for job in self._line if job not in batch and not job.future.cancelled())
         return [job for job in batch if job.future.set_running_or_notify_cancel()]
 
-    def _finish(self, batch: list[_Job]) -> None:
+    def _finish(self, batch: list[_Job[Key, Item, Answer]]) -> None:
         if not batch:
             return
         try:
@@ -91,7 +99,7 @@ class Batcher:
             for job, result in zip(batch, results, strict=True):
                 job.future.set_result(result)
 
-    def _finish_in_halves(self, batch: list[_Job], error: OutOfMemory) -> None:
+    def _finish_in_halves(self, batch: list[_Job[Key, Item, Answer]], error: OutOfMemory) -> None:
         if len(batch) == 1:
             log.error("The device has no memory for a photo: %s", error)
             batch[0].future.set_exception(

@@ -1,35 +1,58 @@
 """ColorizeNet-Lite: one ONNX graph from lightness to chroma."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from colorize_service.inference import colour
-from colorize_service.inference.bundle import Bundle, Size
-from colorize_service.inference.hints import planes
-from colorize_service.inference.options import Options, Setup
-from colorize_service.inference.queue import Turn
+from colorize_service import colour
+from colorize_service.bundle import Bundle, Size
+from colorize_service.inference.hint_planes import hint_planes
+from colorize_service.inference.model import Setup
 from colorize_service.inference.session import device_of, open_session
+from colorize_service.inference.turn import ANY_TIME, Turn
+from colorize_service.options import Options
 
 
-class Processing(msgspec.Struct):
-    """The size in pixels at which the model sees a picture."""
+class Processing(msgspec.Struct, frozen=True):
+    """The size in pixels at which the model sees a photo: the manifest's ``processing``.
+
+    Attributes:
+        shorter_side: at which it sees best.
+        multiple_of: both sides are whole multiples of it.
+        max_pixels: that a run may take.
+    """
 
     shorter_side: Size
     multiple_of: Size
     max_pixels: Size
 
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height for a photo of ``width`` × ``height``: its own shape, with the shorter side at its best.
+
+        A strip keeps its shape and gets smaller instead, to stay within the pixels that a run may take.
+        """
+        step = self.multiple_of
+        ratio = max(width, height) / min(width, height)
+        shorter = max(step, min(self.shorter_side, int(math.sqrt(self.max_pixels / ratio))) // step * step)
+        longer = min(round(shorter * ratio / step) * step, self.max_pixels // shorter // step * step)
+        return (longer, shorter) if width >= height else (shorter, longer)
+
 
 class Lite:
-    """Bundle kind ``lite``: a file ``model``. Inputs ``luminance`` float32 (n, 1, h, w), L* in 0…100, and ``hints``
-    float32 (n, 3, h, w), a*, b* and a mask; output ``ab`` float32 (n, 2, h', w'), a* and b*."""
+    """Bundle kind ``lite``, with one file, ``model``; a :class:`~colorize_service.inference.model.Model`.
 
-    title: ClassVar = "ColorizeNet-Lite"
-    fields: ClassVar = ("hints",)
-    turns: ClassVar = 1
-    side_by_side: ClassVar = True  # runs may overlap
+    The graph's inputs are ``luminance``, float32 (n, 1, h, w), L* in 0 to 100, and ``hints``, float32 (n, 3, h, w), a*,
+    b* and a mask; its output is ``ab``, float32 (n, 2, h', w'), a* and b*.
+    """
+
+    title: ClassVar[str] = "ColorizeNet-Lite"
+    takes: ClassVar[tuple[str, ...]] = ("hints",)
+    side_by_side: ClassVar[bool] = True
+    turns = 1
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._processing = bundle.section("processing", Processing)
@@ -38,27 +61,17 @@ class Lite:
         self.defaults = Options(hints=())
 
     def processing_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height in pixels at which the model sees a picture of ``width`` × ``height``."""
-        return _fit(width, height, self._processing)
+        return self._processing.size(width, height)
 
     def warm_up(self) -> None:
-        """Colorize one picture."""
         self.chroma(np.full(self.processing_size(1, 1), 128, np.uint8))
 
-    def chroma(self, luma: np.ndarray, options: Options = Options(), turn: Turn | None = None) -> np.ndarray:
-        """Chroma of a gray picture: uint8 (h, w) luma at a processing size -> uint8 (h', w', 2), Cb and Cr."""
-        lightness = colour.lightness(luma)
-        hints = options.or_else(self.defaults).hints
-        feed = {"luminance": lightness[None, None], "hints": planes(hints, *luma.shape)[None]}
-        (ab,) = self._session.run(["ab"], feed)
-        return colour.chroma(lightness, ab[0])
+    def chroma(self, luma: NDArray[np.uint8], options: Options = Options(), turn: Turn = ANY_TIME) -> NDArray[np.uint8]:
+        (chroma,) = self.chroma_batch([(luma, options)])
+        return chroma
 
-
-def _fit(width: int, height: int, processing: Processing) -> tuple[int, int]:
-    """The picture's shape with its shorter side at the model's best size, in whole multiples of what the graph takes;
-    a strip keeps its shape and gets smaller instead, to stay within the pixels that a run may take."""
-    step, most = processing.multiple_of, processing.max_pixels
-    ratio = max(width, height) / min(width, height)
-    shorter = max(step, min(processing.shorter_side, int(math.sqrt(most / ratio))) // step * step)
-    longer = min(round(shorter * ratio / step) * step, most // shorter // step * step)
-    return (longer, shorter) if width >= height else (shorter, longer)
+    def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
+        lightness = colour.lightness(np.stack([luma for luma, _ in photos]))
+        hints = [hint_planes(options.or_else(self.defaults).hints or (), *luma.shape) for luma, options in photos]
+        (ab,) = self._session.run(["ab"], {"luminance": lightness[:, None], "hints": np.stack(hints)})
+        return [colour.chroma(*each) for each in zip(lightness, ab, strict=True)]

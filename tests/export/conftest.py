@@ -3,7 +3,7 @@
 import pytest
 
 import export.pipeline  # noqa: F401  Its libraries greet whoever imports them first, which is no test's concern.
-from tests.export.checkpoints import TINY, state_dict, write
+from tests.support.checkpoints import TINY, state_dict, write
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from torch import nn
 from export import modules
 from export.checkpoint import Checkpoint
 from export.layout import TEXT, Sizes, read_sizes, weights
-from tests.export.checkpoints import SMALL, TINY
+from tests.support.checkpoints import SMALL, TINY
 
 
 @pytest.fixture(scope="module")

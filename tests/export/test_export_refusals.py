@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from export.__main__ import main
 from export.layout import CONTROL, TEXT, UNET
-from tests.export.checkpoints import write
+from tests.support.checkpoints import write
 
 ROOT = Path(__file__).resolve().parents[2]
 

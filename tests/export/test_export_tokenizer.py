@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from export.tokenizer import clean, make_tokenizer
+from colorize_service.inference.colorizenet.text import clean
+from export.tokenizer import make_tokenizer
 
 # 200 strings and what open_clip_torch 3.3.0 makes of them, without the zeros at the end: languages, emoji, control
 # characters, HTML entities, wrongly decoded text, odd white space, special tokens, texts that are cut.

@@ -8,8 +8,8 @@ from PIL import Image
 
 from training.batches import make_batch, make_example
 from training.degrade import border, degrade
-from training.hints import choose_patches, paint_hints, recolour
 from training.photos import CropSampler, Photo
+from training.simulated_hints import choose_patches, paint_hints, recolour
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from colorize_service.inference import Setup, load_model
-from colorize_service.inference.bundle import Bundle
-from tests.server import ROOT
+from colorize_service.bundle import Bundle
+from colorize_service.inference.model import Setup, load_folder
+from tests.support.service import ROOT
 from training import checkpoints, evaluate, export, train
 
 QUICK = ("--batch", "1", "--threads", "1", "--float32")
@@ -109,7 +109,7 @@ def test_the_exported_graph_gives_what_the_network_gives(trained, bundle, capsys
 
 def test_the_service_takes_the_bundle_that_was_trained(bundle):
     Bundle(bundle).verify()
-    model, _ = load_model(bundle, Setup("cpu", 1))
+    model = load_folder(bundle, Setup("cpu", 1))
     assert model.chroma(np.full((192, 256), 128, np.uint8)).shape == (48, 64, 2)
     written = json.loads((bundle / "manifest.json").read_text())
     assert written["version"] == "9.9.9"
@@ -119,6 +119,8 @@ def test_the_service_takes_the_bundle_that_was_trained(bundle):
 def test_the_table_has_every_row_and_figure(photos, bundle, capsys):
     evaluate.main(["--photos", str(photos), "--bundle", str(bundle), "--hints", "3"])
     printed = capsys.readouterr().out
-    for label in ("gray", "ColorizeNet-Lite", "ColorizeNet-Lite, 3 hints"):
-        assert re.search(rf"^\| {label} \| [\d.]+ \| 0\.\d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", printed, re.MULTILINE)
+    for label in ("gray", "ColorizeNet-Lite 9.9.9", "ColorizeNet-Lite 9.9.9, 3 hints"):
+        assert re.search(
+            rf"^\| {label} \| [\d.]+ \| 0\.\d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", printed, re.MULTILINE
+        )
     assert "\nsea, 2 photos\n" in printed and "\nwood, 2 photos\n" in printed

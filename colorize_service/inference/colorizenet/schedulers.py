@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from colorize_service.inference.bundle import Size
+from colorize_service.bundle import Size
 
 Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 

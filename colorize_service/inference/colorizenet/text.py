@@ -9,7 +9,7 @@ import ftfy
 import numpy as np
 from tokenizers import Tokenizer
 
-from colorize_service.inference.bundle import Bundle
+from colorize_service.bundle import Bundle
 from colorize_service.inference.onnx_runtime import ort
 
 log = logging.getLogger(__name__)

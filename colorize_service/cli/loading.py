@@ -1,0 +1,31 @@
+"""The model that the command line runs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from colorize_service import EMBEDDED_BUNDLE
+from colorize_service.bundle import Bundle
+from colorize_service.inference.model import KINDS, Model, Setup, check_taken, load_model, model_class
+from colorize_service.process import available_cpus
+
+
+def load(folder: Path | None, device: str, jobs: int, options: Iterable[str]) -> Model:
+    """Load the model; its first photo warms it up.
+
+    Args:
+        folder: of the model bundle; None: the embedded model.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        jobs: photos in work at a time.
+        options: the names of what it will be asked beside what holds for every model.
+
+    Raises:
+        BundleError, DeviceUnavailable: as :func:`load_model`.
+        OptionNotTaken: if the model does not take one of the options.
+    """
+    bundle = Bundle(folder or EMBEDDED_BUNDLE)
+    kind = bundle.manifest.kind
+    side_by_side = kind in KINDS and model_class(kind).side_by_side
+    threads = max(1, available_cpus() // jobs) if side_by_side else available_cpus()
+    model = load_model(bundle, Setup(device=device, threads=threads), warm=False)
+    check_taken(model, options)
+    return model

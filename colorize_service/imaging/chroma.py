@@ -1,0 +1,186 @@
+"""Between a photo's luma and the model's chroma: shrink the one, adjust the other and enlarge it along the luma's edges.
+
+Chroma is Cb and Cr of JFIF, 128 neutral; see :mod:`colorize_service.colour`.
+"""
+
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorize_service import colour
+from colorize_service.process import available_cpus
+
+Bytes = NDArray[np.uint8]
+
+#: How many pixels share a sample of chroma, on the side of a square, in pictures of at least so many pixels: in small
+#: ones 2, as in any 4:2:0 JPEG. Twice as many are a quarter of the work, and to the eye what two were in a picture a
+#: quarter as large (see benchmarks.edges).
+CELLS = {0: 2, 1 << 21: 4, 1 << 23: 8}
+#: Variance of luma, in levels squared, under which it is taken for noise and chroma does not follow it.
+SMOOTHNESS = 50.0
+#: What a warmth of 1 adds to b*, in units of CIE L*a*b*.
+WARMEST = 20.0
+
+# Half as many threads as cores do the many small steps of NumPy: each step lets go of the interpreter's lock, and on
+# two cores two threads that did so at once mostly waited for each other (a fifth of the time at 2048x2048).
+_SMALL_STEPS = threading.BoundedSemaphore(max(1, available_cpus() // 2))
+
+
+def shrink(luma: Image.Image, size: tuple[int, int]) -> Bytes:
+    """What the model sees: `luma` (mode L) at `size` (width, height), antialiased, as uint8 (height, width)."""
+    return np.array(luma.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.5))
+
+
+def adjust(chroma: Bytes, saturation: float = 1, warmth: float = 0) -> Bytes:
+    """Chroma made stronger or weaker at the same hue, then shifted towards blue or yellow: uint8 (h, w, 2) to the same.
+
+    Args:
+        chroma: Cb and Cr, 128 neutral. What would leave the range of 8 bits stops at its end, at the same hue.
+        saturation: 0 for none, 1 leaves it as it is.
+        warmth: -1 to 1, in shares of `WARMEST`.
+    """
+    if saturation == 1 and warmth == 0:
+        return chroma
+    signed = (chroma.astype(np.float32) - 128) * np.float32(saturation) + np.float32(warmth) * _WARM
+    strongest = np.abs(signed).max(axis=2, keepdims=True)
+    return np.rint(128 + signed * np.minimum(1, 127 / np.maximum(strongest, 1))).astype(np.uint8)
+
+
+def _warm() -> NDArray[np.float32]:
+    """What a warmth of 1 adds to Cb and Cr, float32 (2,): the axis from blue to yellow of L*a*b*, at a middle gray."""
+    gray = np.full((1, 1), 60, np.float32)
+    yellow = np.array([0, WARMEST], np.float32)[:, None, None]
+    return colour.chroma(gray, yellow)[0, 0].astype(np.float32) - 128
+
+
+_WARM = _warm()
+
+
+class FittedChroma:
+    """Chroma for each strip of a photo, enlarged so that its edges follow the luma's.
+
+    It is made less strong, at the same hue, where RGB has no such colour of that luma: a decoder would clip it, and
+    with it the luminance.
+    """
+
+    def __init__(self, luma: Image.Image, chroma: Bytes, small: Bytes | None = None):
+        """
+        Args:
+            luma: mode L, the full size.
+            chroma: uint8 (h, w, 2), Cb and Cr; any size, it covers the whole picture.
+            small: what `shrink` made of `luma`, uint8 (h', w'), if it is at hand: the picture need not be read again.
+        """
+        width, height = luma.size
+        self._cell = max(cell for least, cell in CELLS.items() if width * height >= least)
+        coarse = shrink(luma if small is None else Image.fromarray(small), (chroma.shape[1], chroma.shape[0]))
+        # Between the samples of a small chroma the planes change so slowly that every second cell will do.
+        fine = 4 * max(chroma.shape) * self._cell > max(luma.size)
+        self._step = self._cell if fine else 2 * self._cell
+        with _SMALL_STEPS:
+            self._guided = _guided(coarse, chroma, [-(-side // self._step) for side in luma.size])
+
+    def strip(self, top: int, pixels: Bytes) -> Bytes:
+        """Cb and Cr at half the resolution, uint8 (2, h', w'), of the rows of luma `pixels`, uint8 (h, w), from `top`."""
+        half = (-(-pixels.shape[0] // 2), -(-pixels.shape[1] // 2))
+        with _SMALL_STEPS:
+            guided = self._guided[:, top // self._step : (top + pixels.shape[0] - 1) // self._step + 1]
+            planes = _fitted(pixels, guided, self._cell)
+            return planes if self._cell == 2 else np.ascontiguousarray(_repeated(planes, self._cell // 2, half))
+
+
+def _guided(coarse: np.ndarray, chroma: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """What `_fitted` needs to enlarge chroma along the luma's edges: five planes, uint8 (5, size[1], size[0]).
+
+    The luma that the chroma was made for, of the same size, Cb, Cr, and by how much each rises with the luma around
+    there, in 64ths on top of 128. The slopes are the guided filter's (He, Sun, Tang, "Guided Image Filtering", 2013;
+    enlarged as in He, Sun, "Fast Guided Filter", 2015), the chroma itself is not filtered.
+    """
+    chroma = chroma.transpose(2, 0, 1)
+    slopes = np.clip(np.rint(64 * _slopes(coarse.astype(np.float32), chroma.astype(np.float32))) + 128, 0, 255)
+    bands = [coarse, *chroma, *slopes.astype(np.uint8)]
+    images = [Image.fromarray(np.ascontiguousarray(band)).resize(size, Image.Resampling.BILINEAR) for band in bands]
+    return np.stack(images)
+
+
+def _slopes(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """The slopes of chroma, float32 (2, h, w), over luma, (h, w), in each window of 3x3, ridge regression: float32
+    (2, h, w), levels per level."""
+    means = _mean3(np.concatenate([[luma, luma * luma], chroma, luma * chroma]))
+    covariance = means[4:] - means[0] * means[2:4]
+    return _mean3(covariance / (means[1] - means[0] ** 2 + SMOOTHNESS))
+
+
+def _mean3(planes: np.ndarray) -> np.ndarray:
+    """The mean of each window of 3x3, edges repeated: float32 (n, h, w)."""
+    padded = np.pad(planes, [(0, 0), (1, 1), (1, 1)], "edge")
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+
+
+def _scales() -> np.ndarray:
+    """uint8 (65536,): at room << 8 | need, by how many 256ths a colour that needs so much room has to be multiplied
+    (255 stands for 256, all of it)."""
+    room, need = np.ogrid[:256, :256]
+    return np.where(need > room, room * 256 // np.maximum(need, 1), 255).astype(np.uint8).ravel()
+
+
+_SCALES = _scales()
+
+
+# JFIF's factors in 64ths, away from zero.
+_BLUE, _RED = math.ceil(64 * colour.BLUE_OF_CB), math.ceil(64 * colour.RED_OF_CR)
+_GREEN = math.ceil(-64 * colour.GREEN_OF_CB), math.ceil(-64 * colour.GREEN_OF_CR)
+
+
+def _fitted(pixels: np.ndarray, guided: np.ndarray, cell: int) -> np.ndarray:
+    """Cb and Cr of each cell, uint8 (2, h, w), for its luma, and such that RGB has them at the luma of all its pixels.
+
+    A sample of `guided` is for a cell or for 2x2 of them.
+
+    A decoder that smooths chroma over the borders of cells may still clip a few pixels at hard edges. To leave room
+    for that too would take far more colour out of fine detail than it keeps luminance.
+    """
+    cells = tuple(-(-side // cell) for side in pixels.shape)
+    missing = [cell * side - have for side, have in zip(cells, pixels.shape, strict=True)]
+    if any(missing):
+        pixels = np.pad(pixels, [(0, rest) for rest in missing], "edge")
+    brightest, darkest = _extreme(np.maximum, pixels, cell), _extreme(np.minimum, pixels, cell)
+    coarse, *planes = (guided if guided.shape[1:] == cells else _repeated(guided, 2, cells)).astype(np.int16)
+    above = (brightest.astype(np.int16) + darkest >> 1) - coarse  # as a rule close to the cell's mean, and at hand
+    cb, cr = (np.clip(planes[i] - 128 + ((planes[i + 2] - 128) * above >> 6), -128, 127) for i in range(2))
+    # By how much they raise one of R, G and B and lower another.
+    shifts = _BLUE * cb, _RED * cr, -_GREEN[0] * cb - _GREEN[1] * cr
+    up = np.maximum(np.maximum(*shifts[:2]), shifts[2]) + 63 >> 6
+    down = 63 - np.minimum(np.minimum(*shifts[:2]), shifts[2]) >> 6
+    scale = _scale(255 - brightest, up)
+    np.minimum(scale, _scale(darkest, down), out=scale)
+    scale = scale.astype(np.int16)
+    scale += scale == 255
+    return np.stack([((band * scale + 128 >> 8) + 128).astype(np.uint8) for band in (cb, cr)])
+
+
+def _extreme(of_two: np.ufunc, strip: np.ndarray, cell: int) -> np.ndarray:
+    """`of_two` (maximum or minimum) over each cell."""
+    steps = [1 << i for i in range(cell.bit_length() - 1)]
+    for _ in steps:
+        strip = of_two(strip[::2], strip[1::2])
+    for step in steps:  # overlapping, since the vector unit takes only neighbours
+        strip = of_two(strip[:, :-step], strip[:, step:])
+    return np.ascontiguousarray(strip[:, ::cell])
+
+
+def _scale(room: np.ndarray, need: np.ndarray) -> np.ndarray:
+    """`_SCALES` at each pair of room, uint8, and need, int16 from 0 to 255."""
+    return np.take(_SCALES, (room.astype(np.uint16) << 8) | need.view(np.uint16))
+
+
+def _repeated(planes: np.ndarray, times: int, shape: tuple[int, int]) -> np.ndarray:
+    """Each sample, uint8 (n, h, w), as 2x2 or 4x4 of them, cut to `shape`."""
+    # Multiplied by 0x0101 or 0x01010101, a sample is in each byte of the number.
+    wide, ones = (np.uint16, 0x0101) if times == 2 else (np.uint32, 0x01010101)
+    rows = (planes.astype(wide) * wide(ones)).view(np.uint8)
+    return np.repeat(rows, times, axis=1)[:, : shape[0], : shape[1]]

@@ -1,0 +1,25 @@
+"""Colour hints as a model takes them: planes of its processing size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorize_service import colour
+from colorize_service.options import Hint
+
+# Pixels on the side of the patch that a hint colours at the processing size; the model was trained with 1 to 9.
+PATCH = 5
+
+
+def hint_planes(hints: Sequence[Hint], height: int, width: int) -> NDArray[np.float32]:
+    """a*, b* and a mask, 1 where a hint lies and 0 elsewhere: float32 (3, height, width).
+
+    Of two hints on the same pixel the later one counts.
+    """
+    planes = np.zeros((3, height, width), np.float32)
+    for hint in hints:
+        top = min(max(int(hint.y * height) - PATCH // 2, 0), height - 1)
+        left = min(max(int(hint.x * width) - PATCH // 2, 0), width - 1)
+        planes[:, top : top + PATCH, left : left + PATCH] = np.array([*colour.ab_of(hint.rgb), 1])[:, None, None]
+    return planes

@@ -1,0 +1,105 @@
+"""What may be asked of a colorization: names, types, ranges and defaults, said once.
+
+The form of ``POST /colorize``, the command line and the OpenAPI document all read them here. A new option is a field of
+:class:`Options`, and a line where it takes effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, get_args, get_type_hints
+
+#: Quality of the JPEGs that are made, 1 to 100, unless the operator or user says otherwise. From 96 on the encoder
+#: keeps the luminance most exactly.
+JPEG_QUALITY = 96
+
+#: Hints that one photo may have.
+MOST_HINTS = 100
+
+
+@dataclass(frozen=True)
+class Hint:
+    """At (x, y), each 0 to 1 of the upright photo's width and height, the colour is sRGB (red, green, blue), 0 to 255.
+
+    Only its hue and chroma count: the photo keeps its own luminance.
+    """
+
+    x: float
+    y: float
+    rgb: tuple[int, int, int]
+
+
+def _option(about: str, *, default: object = None, least: float | None = None, most: float | None = None) -> Any:
+    return field(default=default, metadata={"about": about, "least": least, "most": most})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a request may say about its photo.
+
+    ``saturation`` and ``warmth`` hold for every model. The others are what some kind of model takes, see
+    ``Model.takes``; where one is None, the model's own default holds.
+    """
+
+    saturation: float = _option("Strength of the colours; 0 is gray.", default=1.0, least=0, most=2)
+    warmth: float = _option(
+        "Shift of all colours along the axis from blue to yellow: below 0 colder, above 0 warmer.",
+        default=0.0,
+        least=-1,
+        most=1,
+    )
+    hints: tuple[Hint, ...] | None = _option("Colours at points of the photo; of two on one spot the later counts.")
+    prompt: str | None = _option("What the photo shows, in English; cut after 77 tokens of CLIP.")
+    negative_prompt: str | None = _option("What the result is not to look like; cut as the prompt is.")
+    seed: int | None = _option("Another number gives other colours.", least=0, most=2**32 - 1)
+    steps: int | None = _option("Steps of the sampler: more take longer and are more exact.", least=1, most=50)
+    guidance_scale: float | None = _option("How closely the prompt is followed.", least=1, most=20)
+
+    def or_else(self, defaults: "Options") -> "Options":
+        """These options, and where they are None, the defaults."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Options(**{name: getattr(defaults, name) if value is None else value for name, value in values.items()})
+
+    def of_the_model(self) -> list[str]:
+        """The names of what is asked for here that not every model takes."""
+        return [
+            name for name, option in OPTIONS.items() if not option.for_every_model and getattr(self, name) is not None
+        ]
+
+
+@dataclass(frozen=True)
+class Option:
+    """How an option may be said.
+
+    Attributes:
+        kind: ``float``, ``int``, ``str``, or ``tuple`` for hints.
+        about: a sentence for a person.
+        default: None if it is the model's.
+        least, most: of a number, both included; None without a bound.
+    """
+
+    name: str
+    kind: type
+    about: str
+    default: object
+    least: float | None
+    most: float | None
+
+    @property
+    def for_every_model(self) -> bool:
+        """Whether it holds for every model, and not only for the kinds that take it."""
+        return self.default is not None
+
+
+def _described() -> dict[str, Option]:
+    hints = get_type_hints(Options)
+    described = {}
+    for each in fields(Options):
+        kind = next((part for part in get_args(hints[each.name]) if part is not type(None)), hints[each.name])
+        default = None if each.default is MISSING else each.default
+        described[each.name] = Option(each.name, getattr(kind, "__origin__", kind), default=default, **each.metadata)
+    return described
+
+
+#: The options by name, in their order.
+OPTIONS: Mapping[str, Option] = MappingProxyType(_described())

@@ -1,0 +1,1 @@
+"""The HTTP service around the core: tokens, forms, turns, storage, links."""

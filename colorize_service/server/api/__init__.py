@@ -1,0 +1,13 @@
+"""The HTTP API: a blueprint for each noun of the contract, and JSON for every error."""
+
+from flask import Flask
+
+from colorize_service.server.api import colorize, errors, health, metrics, model_info, openapi, results, uploads
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprints and the error handlers."""
+    for module in (health, model_info, uploads, colorize, results, openapi):
+        app.register_blueprint(module.blueprint)
+    metrics.init_app(app)
+    errors.init_app(app)

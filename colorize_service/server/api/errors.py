@@ -1,0 +1,82 @@
+"""Every answer that is not a success is JSON: ``{"detail": "<a sentence for a person>"}``."""
+
+import logging
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+)
+
+from colorize_service.imaging import ImageError
+from colorize_service.inference.model import OptionNotTaken
+from colorize_service.inference.turn import Abandoned, Busy
+from colorize_service.server.storage.folder import StorageFull, no_space
+
+log = logging.getLogger(__name__)
+
+STORAGE_RETRY_AFTER = 60
+
+# nginx's number for it; nobody is there to read it, the log line shows it.
+CLIENT_CLOSED_REQUEST = 499
+
+
+def init_app(app: Flask) -> None:
+    """Register a handler for each kind of error that reaches Flask."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ImageError, lambda error: (jsonify(detail=str(error)), 400))
+    app.register_error_handler(OptionNotTaken, lambda error: (jsonify(detail=str(error)), 400))
+    app.register_error_handler(Busy, _busy)
+    app.register_error_handler(Abandoned, lambda _: (jsonify(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
+    app.register_error_handler(StorageFull, _storage_full)
+    app.register_error_handler(OSError, _os_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def unavailable(sentence: str, retry_after: int) -> Response:
+    """The answer ``503``: the service cannot take the work now, try again in ``retry_after`` seconds."""
+    return _http_error(ServiceUnavailable(sentence, retry_after=retry_after))
+
+
+def _http_error(error: HTTPException) -> Response:
+    response = jsonify(detail=_sentence(error))
+    response.status_code = error.code
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            response.headers[name] = value
+    return response
+
+
+def _sentence(error: HTTPException) -> str:
+    if error.description != type(error).description:
+        return error.description  # ours, said where it was raised
+    if isinstance(error, NotFound):
+        return "There is nothing at this address."
+    if isinstance(error, MethodNotAllowed):
+        return f"{request.method} is not possible here; possible: {', '.join(sorted(error.valid_methods or []))}."
+    if isinstance(error, RequestEntityTooLarge):
+        return f"The request is too large; the limit is {request.max_content_length} bytes."
+    return error.description or f"{error.name}."
+
+
+def _busy(error: Busy) -> Response:
+    return unavailable(str(error), error.retry_after)
+
+
+def _storage_full(error: Exception) -> Response:
+    log.error("There is no room left to store pictures.")
+    return unavailable("The service has no room left to store pictures; please try again later.", STORAGE_RETRY_AFTER)
+
+
+def _os_error(error: OSError) -> Response:
+    # Uploads above half a megabyte pass through a temporary file, and that disk can be full as well.
+    return _storage_full(error) if no_space(error) else _unexpected(error)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("Error in %s %s", request.method, request.path)
+    return _http_error(InternalServerError("Something went wrong on the server; it has been logged."))

@@ -1,0 +1,26 @@
+"""``GET /metrics`` for Prometheus, on the service's port or on one of its own."""
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
+
+from colorize_service.server.parts import parts, parts_of
+
+
+def init_app(app: Flask) -> None:
+    """Serve the figures at ``METRICS_PATH``; if ``METRICS_PORT`` is set, there alone, and nothing else there."""
+    app.add_url_rule(parts_of(app).settings.metrics_path, "metrics", _metrics)
+    if parts_of(app).settings.metrics_port:
+        app.before_request(_check_port)
+
+
+def _metrics() -> Response:
+    text, content_type = parts().metrics.text()
+    return Response(text, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+def _check_port() -> None:
+    # The port that the connection came in by: what a proxy says of its own is no concern here.
+    environ = request.environ.get("werkzeug.proxy_fix.orig") or request.environ
+    settings = parts().settings
+    if (environ["SERVER_PORT"] == str(settings.metrics_port)) != (request.path == settings.metrics_path):
+        raise NotFound

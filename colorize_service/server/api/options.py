@@ -1,0 +1,89 @@
+"""The optional form fields of ``POST /colorize``: what is to be considered when the photo is colorized."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options
+from colorize_service.server.api.forms import read_text
+from colorize_service.server.parts import parts
+
+
+class HintField(BaseModel):
+    """One hint: a point, each coordinate 0…1 from the upright photo's top left corner, and its colour ``#rrggbb``."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    x: float = Field(ge=0, le=1, allow_inf_nan=False)
+    y: float = Field(ge=0, le=1, allow_inf_nan=False)
+    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+
+
+_HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
+
+
+def parse_hints(text: str) -> tuple[Hint, ...]:
+    """The hints in a field's text.
+
+    Raises:
+        BadRequest: saying which value is wrong and how.
+    """
+    try:
+        fields = _HINTS.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+        raise BadRequest(
+            f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST_HINTS} "
+            'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.'
+        ) from None
+    return tuple(Hint(field.x, field.y, _rgb(field.color)) for field in fields)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
+def _parser(option: Option) -> Callable[[str], object]:
+    """What makes the option's value of the text of its field; raises BadRequest if it is none."""
+    if option.kind is tuple:
+        return parse_hints
+    if option.kind is str:
+        return str
+    bounds: dict[str, Any] = {"ge": option.least, "le": option.most}
+    if option.kind is float:
+        bounds["allow_inf_nan"] = False
+    adapter: TypeAdapter[object] = TypeAdapter(Annotated[option.kind, Field(**bounds)])
+
+    def parse(text: str) -> object:
+        try:
+            return adapter.validate_python(text.strip())
+        except ValidationError as error:
+            what = "a whole number" if option.kind is int else "a number"
+            raise BadRequest(
+                f"The field {option.name} is wrong: {error.errors()[0]['msg']}. It takes {what} from {option.least} to "
+                f"{option.most}."
+            ) from None
+
+    return parse
+
+
+_PARSERS = {name: _parser(option) for name, option in OPTIONS.items()}
+
+
+def read_options() -> Options:
+    """The request's options; a field that is missing or empty is left to its default.
+
+    Raises:
+        BadRequest: saying which value is wrong and how.
+        OptionNotTaken: if the loaded model does not take a field.
+        NotLoaded
+    """
+    texts = {name: request.form[name] for name in OPTIONS if read_text(name)}
+    parts().engine.check_taken(name for name in texts if not OPTIONS[name].for_every_model)
+    values: dict[str, Any] = {name: _PARSERS[name](text) for name, text in texts.items()}
+    return Options(**values)

@@ -1,0 +1,36 @@
+"""Tokens of Firebase App Check in requests."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import request
+from werkzeug.exceptions import ServiceUnavailable, Unauthorized
+
+from colorize_service.server.app_check import HEADER, KeysUnavailable, TokenRejected
+from colorize_service.server.parts import parts
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def app_check_required(view: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Lets a request through to the view only with a valid App Check token, where App Check is on.
+
+    Reads the header only, never the body. Raises werkzeug's Unauthorized (401), or ServiceUnavailable (503) with a
+    Retry-After.
+    """
+
+    @wraps(view)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        verifier = parts().app_check
+        if verifier is not None:
+            try:
+                verifier.verify(request.headers.get(HEADER))
+            except TokenRejected as error:
+                raise Unauthorized(str(error)) from None
+            except KeysUnavailable as error:
+                raise ServiceUnavailable(str(error), retry_after=error.retry_after) from None
+        return view(*args, **kwargs)
+
+    return guarded

@@ -1,0 +1,91 @@
+"""The service's application."""
+
+from collections.abc import Callable
+
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from colorize_service.colorizer import Colorizer
+from colorize_service.inference.model import Model, Setup
+from colorize_service.server import api, logs, web
+from colorize_service.server.app_check import AppCheckVerifier
+from colorize_service.server.connection import RequestBody
+from colorize_service.server.engine import Engine
+from colorize_service.server.metrics import Metrics
+from colorize_service.server.parts import Parts, install
+from colorize_service.server.queue import WorkQueue
+from colorize_service.server.settings import Settings, SettingsError
+from colorize_service.server.storage.folder import Storage
+
+
+def create_app(settings: Settings) -> Flask:
+    """Wire the parts. The model is loaded in the background from the first request on, or by ``engine.start()``.
+
+    Raises:
+        SettingsError: if the storage folder cannot be used.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.url_map.merge_slashes = False  # a redirect would be an answer that is no JSON
+    parts = _parts(settings)
+    install(app, parts)
+
+    logs.init_app(app)
+    parts.metrics.init_app(app)
+    app.before_request(parts.engine.start)
+    api.init_app(app)
+    web.init_app(app)
+    CORS(
+        app,
+        origins=settings.cors_origins,
+        send_wildcard=True,
+        max_age=86400,
+        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
+    )
+
+    wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout, lingering=settings.threads // 4)
+    hops = settings.trusted_proxies
+    proxied = ProxyFix(wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else wsgi_app
+    app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation does it
+    return app
+
+
+def _parts(settings: Settings) -> Parts:
+    metrics = Metrics()
+    return Parts(
+        settings=settings,
+        storage=_storage(settings),
+        engine=_engine(settings, metrics),
+        upload_queue=_queue(settings, metrics.watch("upload")),
+        metrics=metrics,
+        app_check=_verifier(settings),
+    )
+
+
+def _storage(settings: Settings) -> Storage:
+    try:
+        return Storage(settings.storage_dir)
+    except OSError as error:
+        raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
+
+
+def _engine(settings: Settings, metrics: Metrics) -> Engine:
+    def colorizer(model: Model) -> Colorizer:
+        return Colorizer(model, max_pixels=settings.max_pixels, quality=settings.jpeg_quality)
+
+    setup = Setup(
+        settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch
+    )
+    queue = _queue(settings, metrics.watch("colorize"))
+    return Engine(settings.model_bundle, setup, queue, colorizer, metrics.model_is_loaded)
+
+
+def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:
+    return WorkQueue(settings.max_in_work, settings.max_waiting, settings.queue_timeout, changed)
+
+
+def _verifier(settings: Settings) -> AppCheckVerifier | None:
+    if not settings.app_check:
+        return None
+    return AppCheckVerifier(settings.firebase_project_id or "", settings.app_check_jwks_url)

@@ -1,0 +1,78 @@
+"""How Gunicorn hosts the service, wherever it is installed: `colorize serve`. Settings: docs/settings.md."""
+
+import os
+import shutil
+import sys
+import tempfile
+
+# The workers' common figures, in a folder of this server's own; Prometheus' client looks for it when it is imported.
+_OWN = f"colorize-metrics-{os.getpid()}-"
+if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):  # a reload keeps its folder
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN)
+
+from prometheus_client import multiprocess  # noqa: E402
+
+import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
+from colorize_service.process import prepare_process  # noqa: E402
+from colorize_service.server.gunicorn_worker import Worker  # noqa: E402
+from colorize_service.server.logs import logging_config  # noqa: E402
+from colorize_service.server.parts import parts_of  # noqa: E402
+from colorize_service.server.settings import Settings, SettingsError  # noqa: E402
+
+try:
+    settings = Settings.load()
+except SettingsError as error:
+    sys.exit(f"colorize: cannot start.\n{error}")
+
+wsgi_app = "colorize_service.server.wsgi:app"
+_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
+proc_name = "colorize"
+
+# A photo holds a thread while it is in work or waits; /health and files need others.
+worker_class = Worker
+workers = settings.workers
+threads = settings.threads
+worker_connections = max(1000, 2 * threads)
+Worker.header_timeout = settings.header_timeout
+
+# ONNX Runtime's threads and CUDA do not survive a fork: each worker makes its own application and model.
+preload_app = False
+
+# The worker's heartbeat comes from its event loop, so a long request does not trip this; a hung worker does.
+timeout = 60
+graceful_timeout = settings.graceful_timeout
+keepalive = 5
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+# Forwarded headers are believed by TRUSTED_PROXIES alone (werkzeug's ProxyFix), not by the client's address.
+forwarded_allow_ips = ""
+
+# An App Check token is about 1 kB; one of 100 kB is to get its 401 and not Gunicorn's refusal.
+limit_request_field_size = 256 * 1024
+limit_request_fields = 50
+
+# Signals and /health are enough to run it; a second service of the same user would fight over the socket.
+control_socket_disable = True
+
+logconfig_dict = logging_config(settings.log_level, settings.log_format)
+
+
+def post_fork(server, worker):
+    """Before the worker has threads."""
+    prepare_process()
+
+
+def post_worker_init(worker):
+    """Load the model as soon as the worker is there, not with its first request."""
+    parts_of(worker.wsgi).engine.start()
+
+
+def child_exit(server, worker):
+    """A worker that has ended holds neither photos nor memory."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Leave no figures behind."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,0 +1,47 @@
+"""The parts of the application, and the one way from a request to them."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+
+from colorize_service.server.app_check import AppCheckVerifier
+from colorize_service.server.engine import Engine
+from colorize_service.server.metrics import Metrics
+from colorize_service.server.queue import WorkQueue
+from colorize_service.server.settings import Settings
+from colorize_service.server.storage.folder import Storage
+
+_NAME = "colorize"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a view works with.
+
+    Attributes:
+        app_check: verifies tokens; None if everybody is served.
+        upload_queue: turns of uploads; those of photos to colorize are the engine's.
+    """
+
+    settings: Settings
+    storage: Storage
+    engine: Engine
+    upload_queue: WorkQueue
+    metrics: Metrics
+    app_check: AppCheckVerifier | None
+
+
+def install(app: Flask, parts: Parts) -> None:
+    """Make them the application's."""
+    app.extensions[_NAME] = parts
+
+
+def parts_of(app: Flask) -> Parts:
+    """The application's parts."""
+    return cast(Parts, app.extensions[_NAME])
+
+
+def parts() -> Parts:
+    """Those of the application that serves the current request."""
+    return parts_of(current_app)

@@ -1,0 +1,245 @@
+"""Every setting of the service: typed, read from environment variables, checked at start."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from colorize_service import EMBEDDED_BUNDLE
+from colorize_service.options import JPEG_QUALITY
+from colorize_service.process import available_cpus
+
+APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SettingsError(Exception):
+    """A setting has an unusable value; the message names each variable and what it takes."""
+
+
+def _comma_separated(value: object) -> object:
+    return [item.strip().rstrip("/") for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _interval(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    ends = [end.strip() for end in value.split("-")]
+    if len(ends) != 2:
+        raise ValueError("takes two shares of 1 with a dash between them")
+    return ends
+
+
+def _share_of_cpus(values: dict) -> int:
+    return max(1, available_cpus() // values.get("workers", 1))
+
+
+def _enough_threads(values: dict) -> int:
+    # Uploads and photos to colorize each have max_in_work turns and max_waiting places.
+    return 2 * (values.get("max_in_work", 1) + values.get("max_waiting", 0)) + 16
+
+
+class Settings(BaseSettings):
+    """The settings; each field is read from the environment variable of its name in capitals.
+
+    Durations are in seconds, sizes in bytes, ``max_pixels`` in pixels of the picture that is sent.
+    An empty variable counts as unset. Use :meth:`load`, whose errors are sentences.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = Field("0.0.0.0", description="Address to listen on.")
+    port: int = Field(7860, ge=1, le=65535, description="Port to listen on.")
+    public_base_url: str | None = Field(
+        None,
+        description="Base of the links in answers, such as `https://api.example.com`; unset: as the client called.",
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed."
+    )
+    cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
+        ["*"], min_length=1, description="Origins whose pages may call the API, separated by commas; `*` for any."
+    )
+
+    app_check: bool = Field(True, description="`on`: clients need a Firebase App Check token; `off`: nobody does.")
+    firebase_project_id: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9:.-]*$",
+        description="Firebase project whose App Check tokens are accepted; needed unless `APP_CHECK=off`.",
+    )
+    app_check_jwks_url: str = Field(APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched.")
+    firebase_web_api_key: str | None = Field(
+        None, description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+    )
+    firebase_web_app_id: str | None = Field(
+        None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+    )
+    recaptcha_site_key: str | None = Field(
+        None,
+        description="Site key of the reCAPTCHA that the web app has in App Check; the page needs it where "
+        "`APP_CHECK` is on.",
+    )
+    recaptcha_kind: Literal["v3", "enterprise"] = Field("v3", description="Kind of that reCAPTCHA.")
+    page_frame_ancestors: Annotated[
+        list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)
+    ] = Field([], description="Origins whose pages may show this one in a frame, separated by commas; unset: none.")
+
+    storage_dir: Path = Field(Path("data"), description="Folder for uploads and results; shared by all replicas.")
+    model_bundle: Path = Field(EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none."
+    )
+
+    preset: Literal["reference", "fast", "cpu"] = Field(
+        "reference",
+        description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
+        "in few steps at 256×256.",
+    )
+    guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
+        None,
+        description="From which to which share of ColorizeNet's sampling it is guided, such as `0.2-0.8`; unset: "
+        "as the preset has it.",
+    )
+    max_batch: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.",
+    )
+
+    max_upload_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`.")
+    max_pixels: int = Field(50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
+    jpeg_quality: int = Field(
+        JPEG_QUALITY,
+        ge=50,
+        le=100,
+        description="JPEG quality of stored pictures; from 96 on the encoder keeps the luminance most exactly.",
+    )
+
+    workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
+    max_in_work: int = Field(
+        default_factory=_share_of_cpus,
+        ge=1,
+        description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores "
+        "divided by `WORKERS`.",
+    )
+    max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
+    queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
+    onnx_threads: int = Field(
+        default_factory=_share_of_cpus,
+        ge=1,
+        description="ONNX Runtime threads of a worker; unset: the CPU cores divided by `WORKERS`.",
+    )
+    threads: int = Field(
+        default_factory=_enough_threads,
+        ge=1,
+        description="Request threads of a worker; unset: enough for all that is in work or waiting, and 16 more.",
+    )
+    body_timeout: float = Field(60, gt=0, description="Longest time a client may take to send its request body.")
+    header_timeout: float = Field(10, gt=0, description="Longest time a client may take to send its request headers.")
+    graceful_timeout: int = Field(90, gt=0, description="How long a stopping server lets requests in work finish.")
+
+    metrics_path: str = Field(
+        "/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
+    )
+
+    log_format: Literal["json", "text"] = Field("json", description="Log lines as JSON objects or for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        value = value.removeprefix("[").removesuffix("]")
+        try:
+            socket.getaddrinfo(value, None)
+        except (OSError, UnicodeError):
+            raise ValueError("takes an IP address or the name of this machine") from None
+        return value
+
+    @field_validator("public_base_url", "app_check_jwks_url")
+    @classmethod
+    def _absolute_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            _ = parts.port  # raises for what is no port
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("takes an absolute http or https URL without query and fragment")
+            value = value.rstrip("/")
+        return value
+
+    @field_validator("guidance_interval")
+    @classmethod
+    def _rising(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] >= value[1]:
+            raise ValueError("takes the smaller share first")
+        return value
+
+    @field_validator("storage_dir")
+    @classmethod
+    def _writable_folder(cls, value: Path) -> Path:
+        value = value.absolute()
+        try:
+            value.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"takes a folder that can be made: {error.strerror}") from error
+        if not os.access(value, os.W_OK | os.X_OK):
+            raise ValueError("takes a folder that this user may write to")
+        return value
+
+    @field_validator("model_bundle")
+    @classmethod
+    def _absolute_folder(cls, value: Path) -> Path:
+        return value.absolute()
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "Settings":
+        if self.metrics_port == self.port:
+            raise ValueError("METRICS_PORT is PORT: leave it unset to have the figures on the service's port")
+        return self
+
+    @model_validator(mode="after")
+    def _project_for_app_check(self) -> "Settings":
+        if self.app_check and not self.firebase_project_id:
+            raise ValueError(
+                "FIREBASE_PROJECT_ID is missing: set it to the Firebase project whose App Check tokens clients "
+                "send, or set APP_CHECK=off to serve everybody without a token"
+            )
+        return self
+
+    @property
+    def missing_for_page(self) -> list[str]:
+        """The variables without which the page cannot get App Check tokens."""
+        needed = ("firebase_web_api_key", "firebase_web_app_id", "recaptcha_site_key")
+        return [name.upper() for name in needed if self.app_check and not getattr(self, name)]
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read the environment.
+
+        Raises:
+            SettingsError: with one line for each variable that cannot be used, and what it takes.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            items = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
+            raise SettingsError("\n".join(_sentence(cls, item) for item in items)) from None
+
+
+def _sentence(settings: type[Settings], item: dict) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    name = str(item["loc"][0])
+    return f"{name.upper()}={os.environ.get(name.upper(), item['input'])}: {message}. {settings.model_fields[name].description}"

@@ -1,0 +1,25 @@
+"""Colour conversions: true to the standards."""
+
+import numpy as np
+import pytest
+
+from colorize_service import colour
+
+
+@pytest.mark.parametrize(
+    ("rgb", "lab"),
+    [
+        ((255, 255, 255), (100.0, 0.0, 0.0)),
+        ((0, 0, 0), (0.0, 0.0, 0.0)),
+        ((255, 0, 0), (53.24, 80.09, 67.20)),
+        ((0, 0, 255), (32.30, 79.19, -107.86)),
+        ((119, 119, 119), (50.03, 0.0, 0.0)),
+    ],
+)
+def test_known_colours(rgb, lab):
+    assert colour.lab(np.array(rgb, np.uint8)) == pytest.approx(np.array(lab), abs=0.1)
+
+
+def test_round_trip_is_exact():
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    assert np.array_equal(colour.rgb(colour.lab(rgb)), rgb)

@@ -1,0 +1,105 @@
+"""Storage: what is stored is whole, is found again, and cannot be reached by another name."""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colorize_service.server.storage.folder import Storage, StorageFull, is_id
+from tests.support.service import ROOT
+
+
+@pytest.fixture
+def storage(tmp_path) -> Storage:
+    return Storage(tmp_path)
+
+
+def test_a_stored_picture_is_found_by_its_id_in_its_own_collection_alone(storage):
+    file_id = storage.put("results", b"picture")
+    assert storage.find("results", file_id).read_bytes() == b"picture"
+    assert storage.find("uploads", file_id) is None
+
+
+def test_a_million_pictures_do_not_lie_in_one_folder(storage, tmp_path):
+    file_id = storage.put("results", b"")
+    assert storage.find("results", file_id) == tmp_path / "results" / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"
+
+
+def test_another_replica_on_the_same_folder_finds_it_at_once(storage, tmp_path):
+    assert Storage(tmp_path).find("results", storage.put("results", b"x"))
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.from_regex(r"[0-9a-fA-F./-]{36}"),
+        st.uuids().map(str),
+        st.uuids(version=4).map(lambda value: str(value).upper()),
+    )
+)
+def test_nothing_but_a_version_4_uuid_in_its_usual_form_names_a_file(text):
+    usual = len(text) == 36 and text == text.lower()
+    try:
+        expected = usual and uuid.UUID(text).version == 4 and str(uuid.UUID(text)) == text
+    except ValueError:
+        expected = False
+    assert is_id(text) == expected
+    if expected:
+        assert "/" not in text and "." not in text
+
+
+def test_a_full_disk_leaves_nothing_behind_and_the_next_picture_is_stored(storage, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageFull):
+            storage.put("results", b"x")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+    assert storage.find("results", storage.put("results", b"x"))
+
+
+def test_another_error_of_the_disk_is_not_called_full(storage, monkeypatch):
+    def broken(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        storage.put("results", b"x")
+
+
+def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path):
+    crash = (
+        "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import Storage;"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9); Storage(Path(sys.argv[1])).put('results', b'x')"
+    )
+    run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60)
+    assert run.returncode == -9
+    assert len(list((tmp_path / ".tmp").iterdir())) == 2
+    Storage(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+
+
+def test_a_replica_that_starts_does_not_take_away_what_another_is_writing(storage, tmp_path, monkeypatch):
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(_):
+        writing.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    ids = []
+    writer = threading.Thread(target=lambda: ids.append(storage.put("results", b"x")))
+    writer.start()
+    writing.wait(10)
+    Storage(tmp_path)
+    go_on.set()
+    writer.join()
+    assert storage.find("results", ids[0]).read_bytes() == b"x"

@@ -15,7 +15,7 @@ from colorize_service.inference.model import Setup, load_folder
 from colorize_service.inference.session import new_session
 from colorize_service.options import Options
 from export.checkpoint import Checkpoint, read_state
-from tests import open_clip_text
+from tests.support import open_clip_text
 from tests.support.checkpoints import TEXT
 from tests.support.reference import Reference
 from tests.support.service import Service, wait_until

@@ -12,7 +12,7 @@ from tests.conftest import Api
 from tests.support.key_server import PROJECT
 from tests.support.service import ROOT, Service
 
-VENDORED = ROOT / "colorize_service" / "web" / "docs" / "swagger-ui"
+VENDORED = ROOT / "colorize_service" / "server" / "web" / "docs" / "swagger-ui"
 
 
 @pytest.fixture(scope="module")

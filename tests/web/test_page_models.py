@@ -40,5 +40,5 @@ def test_the_document_lists_the_fields_of_the_loaded_model_alone(service):
         "properties"
     ]
     fields = requests.get(f"{service.url}/model", timeout=5).json()["fields"]
-    assert set(form) == {"file", "image_id", "saturation"} | set(fields)
+    assert set(form) == {"file", "image_id", "saturation", "warmth"} | set(fields)
     assert "prompt" in fields and "hints" not in fields

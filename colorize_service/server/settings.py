@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         default_factory=_share_of_cpus,
         ge=1,
         description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores "
-        "divided by `WORKERS`.",
+        "divided by `WORKERS`. With ColorizeNet twice `MAX_BATCH` photos if that is more.",
     )
     max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
     queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")

@@ -1,8 +1,9 @@
-"""The documents lead somewhere: their links, their anchors, and the files of this project that they name."""
+"""The documents lead somewhere: their links, their anchors, and what they name of this project: files and commands."""
 
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,7 @@ NOT_OURS = {"build", "data", "dist", "node_modules"}
 # Their readers look for the files that they name.
 GUIDES = ["CONTRIBUTING.md", "docs/architecture.md"]
 
-# Such as `export/`, `wsgi.py` or `tests/support/service.py`; not `/colorize`, nor `manifest.json`, which is any bundle's.
+# Such as `export/`, `wsgi.py` or `tests/support/service.py`; not `/colorize`, and not the `manifest.json` of a bundle.
 PATH = re.compile(r"[\w.-]+/[\w./-]*|[\w.-]+\.(py|md|conf)")
 
 
@@ -80,3 +81,9 @@ def test_a_newcomer_finds_every_file_that_is_named(guide):
     paths = {name for name in named if PATH.fullmatch(name)}
     assert len(paths) >= 15
     assert not {path for path in paths if not (ROOT / path).exists()}
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_command_that_is_named_can_be_typed(document):
+    modules = re.findall(r"python -m ([a-z_]+(?:\.[a-z_]+)*)", (ROOT / document).read_text())
+    assert not [module for module in modules if find_spec(module) is None]

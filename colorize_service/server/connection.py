@@ -9,12 +9,15 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
 
-from werkzeug.exceptions import BadRequest
-from werkzeug.wsgi import ClosingIterator
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.sansio.utils import get_content_length
+from werkzeug.wsgi import ClosingIterator, LimitedStream
 
 READ_SIZE = 64 * 1024
+BODY_READ_SIZE = 256 * 1024
 LINGER_SECONDS = 20.0
 
 
@@ -94,6 +97,41 @@ class _Watchdog:
 
 
 _watchdog = _Watchdog()
+
+
+def body_pieces(environ: dict, most: int) -> Iterator[bytes]:
+    """The request's body while it comes, to its end.
+
+    Args:
+        environ: the request's WSGI environment.
+        most: bytes that the body may have.
+
+    Raises:
+        RequestEntityTooLarge: if the body is larger; at once, where its length is declared.
+        BodyNotReceived: if it ends before its declared length, or for what :class:`RequestBody` says.
+    """
+    length = get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING"))
+    if length is not None and length > most:
+        raise _over(most)
+    stream = environ["wsgi.input"]
+    if not environ.get("wsgi.input_terminated"):
+        stream = LimitedStream(stream, length or 0)
+    return _pieces(stream, length, most)
+
+
+def _pieces(stream: IO[bytes], length: int | None, most: int) -> Iterator[bytes]:
+    came = 0
+    while piece := stream.read(BODY_READ_SIZE):
+        came += len(piece)
+        if came > most:
+            raise _over(most)
+        yield piece
+    if length is not None and came < length:
+        raise BodyNotReceived(f"The request body was cut off: {came} of the declared {length} bytes came.")
+
+
+def _over(most: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The request's body is too large; the limit is {most} bytes.")
 
 
 class RequestBody:

@@ -1,11 +1,29 @@
 """What a client sends and how it is called back: the fields of a form, the photo among them, and links."""
 
-from flask import request
-from werkzeug.exceptions import BadRequest, NotFound
+from flask import g, request
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
 from colorize_service.imaging import Photo, open_photo
-from colorize_service.server.connection import client_gone
+from colorize_service.server.connection import body_pieces, client_gone
+from colorize_service.server.form import Form, read_form
 from colorize_service.server.parts import parts
+
+
+def request_form() -> Form:
+    """The current request's form. Its body is read by the first call.
+
+    Raises:
+        UnsupportedMediaType: if the body is compressed.
+        BadRequest: if the body or the form in it is malformed, with what is wrong.
+        RequestEntityTooLarge: if the body or the form is over a limit, with that limit.
+    """
+    if "form" not in g:
+        coding = request.headers.get("Content-Encoding", "").strip()
+        if coding.lower() not in ("", "identity"):
+            raise UnsupportedMediaType("The request's body has a Content-Encoding: send it without one.")
+        pieces = body_pieces(request.environ, parts().settings.max_upload_bytes)
+        g.form = read_form(request.headers.get("Content-Type", ""), pieces)
+    return g.form
 
 
 def read_photo() -> Photo:
@@ -13,14 +31,14 @@ def read_photo() -> Photo:
 
     Raises:
         BadRequest: if there is no such field, or no host to begin the answer's links with.
-        RequestEntityTooLarge: if the body is over the limit.
+        HTTPException: for what :func:`request_form` refuses.
         ImageError: if the file is not a picture within the limits.
     """
     _check_host()
-    file = request.files.get("file")
-    if file is None:
+    photo = request_form().photo
+    if photo is None:
         raise BadRequest("The request has no file: send the photo as multipart/form-data in the field 'file'.")
-    return open_photo(file.read(), max_pixels=parts().settings.max_pixels)
+    return open_photo(photo, max_pixels=parts().settings.max_pixels)
 
 
 def read_photo_or_upload() -> Photo:
@@ -29,29 +47,25 @@ def read_photo_or_upload() -> Photo:
     Raises:
         BadRequest: if there are both or neither, or for what :func:`read_photo` refuses.
         NotFound: if there is no such upload.
-        RequestEntityTooLarge: if the body is over the limit.
+        HTTPException: for what :func:`request_form` refuses.
         ImageError: if the file is not a picture within the limits.
     """
-    image_id = read_text("image_id")
+    form = request_form()
+    image_id = form.text("image_id").strip()
     if not image_id:
-        if "file" in request.files:
+        if form.photo is not None:
             return read_photo()
         raise BadRequest(
             "The request has no photo: send it as multipart/form-data in the field 'file', or the id of "
             "an earlier upload in the field 'image_id'."
         )
-    if "file" in request.files:
+    if form.photo is not None:
         raise BadRequest("The request has both a file and an image_id: send one of them.")
     _check_host()
     data = parts().storage.get("uploads", image_id)
     if data is None:
         raise NotFound("There is no upload with this image_id.")
     return open_photo(data, max_pixels=parts().settings.max_pixels)
-
-
-def read_text(name: str) -> str:
-    """The form field of this name without the space around it; empty where it is missing."""
-    return request.form.get(name, "").strip()
 
 
 def _check_host() -> None:

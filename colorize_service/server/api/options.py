@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from flask import request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options
-from colorize_service.server.api.forms import read_text
+from colorize_service.server.api.forms import request_form
 from colorize_service.server.parts import parts
 
 
@@ -79,11 +78,12 @@ def read_options() -> Options:
     """The request's options; a field that is missing or empty is left to its default.
 
     Raises:
-        BadRequest: saying which value is wrong and how.
+        BadRequest: saying which value is wrong and how, or what is wrong with the form.
         OptionNotTaken: if the loaded model does not take a field.
         NotLoaded
     """
-    texts = {name: request.form[name] for name in OPTIONS if read_text(name)}
+    form = request_form()
+    texts = {name: text for name in OPTIONS if (text := form.text(name)).strip()}
     parts().engine.check_taken(name for name in texts if not OPTIONS[name].for_every_model)
     values: dict[str, Any] = {name: _PARSERS[name](text) for name, text in texts.items()}
     return Options(**values)

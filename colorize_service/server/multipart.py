@@ -13,16 +13,20 @@ from enum import Enum, auto
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-#: Bytes that the headers of one part may have.
+#: Bytes that the headers of one part may have, and those of all parts together.
 MOST_HEADER_BYTES = 16_384
+MOST_HEADER_BYTES_TOGETHER = 1_000_000
 #: Bytes of a boundary; RFC 2046 allows 70.
 MOST_BOUNDARY_BYTES = 256
 
-_AFTER_DELIMITER = re.compile(rb"(--)|[ \t]{0,100}\r?\n")
-_AFTER_DELIMITER_SO_FAR = re.compile(rb"-?|[ \t]{0,100}\r?")
+# What follows a boundary that is one; in the end, what may become that.
+_REST_OF_LINE = rb"(?:(?P<last>--)|[ \t]{0,100}\r?\n|(?P<unfinished>-?|[ \t]{0,100}\r?)\Z)"
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_HEADER = re.compile(
+    r"^[ \t]*(content-(?:disposition|type|transfer-encoding))[ \t]*:(.*)", re.MULTILINE | re.IGNORECASE
+)
 # name=value after a semicolon, comma or space. A quoted value ends where a parameter can end, because many clients
 # write quotes and backslashes within quotes as they are; a quote that is never closed counts as none.
 _END = r"(?=\s*(?:;|$))"
@@ -36,7 +40,12 @@ class MalformedForm(BadRequest):
 
 @dataclass(frozen=True)
 class PartBegins:
-    """A part begins; ``headers`` are its lines by name in lower case, decoded as Latin-1, the first of each name."""
+    """A part begins.
+
+    Attributes:
+        headers: Content-Disposition, Content-Type and Content-Transfer-Encoding as far as the part has them, by name
+            in lower case, decoded as Latin-1; the first of each name.
+    """
 
     headers: Mapping[str, str]
 
@@ -98,10 +107,12 @@ class MultipartReader:
 
     def __init__(self, boundary: bytes):
         self._delimiter = b"\n--" + boundary
+        self._line = re.compile(re.escape(self._delimiter) + _REST_OF_LINE)
         self._boundary = boundary
         self._held = b"\n"  # the body may begin with a boundary
         self._state = _State.PREAMBLE
         self._empty = True
+        self._header_bytes = 0
         self._bare_lf = False
         # Whether the part has just begun. Then the line break before its content may be that of the next boundary.
         self._fresh = False
@@ -130,19 +141,19 @@ class MultipartReader:
                 headers, at = found
                 yield PartBegins(headers)
                 self._state, self._fresh = _State.CONTENT, True
-            line_break, after = self._next_delimiter(buffer, at - 1 if self._fresh else at)
+            line_break, line = self._next_delimiter(buffer, at - 1 if self._fresh else at)
             if self._state is _State.CONTENT:
                 end = self._content_end(buffer, at, line_break)
                 if end > at:
                     yield view[at:end]
             else:
                 end = line_break
-            if after is None:
+            if line is None:
                 self._fresh = self._fresh and line_break < at
                 self._held = buffer[min(end, line_break) :]
                 return
-            yield from self._pass(after)
-            at = after.end()
+            yield from self._pass(line)
+            at = line.end()
         self._held = b""
 
     def close(self) -> None:
@@ -161,24 +172,22 @@ class MultipartReader:
         if self._state is not _State.EPILOGUE:
             raise MalformedForm("The form is cut short: its last boundary is missing.")
 
-    def _pass(self, after: re.Match[bytes]) -> Iterator[PartEnds]:
-        """Go beyond a boundary; ``after`` is what follows it."""
+    def _pass(self, line: re.Match[bytes]) -> Iterator[PartEnds]:
+        """Go beyond a boundary's line."""
         if self._state is _State.CONTENT:
             yield PartEnds.EVENT
         else:
-            self._bare_lf = not after[0].endswith(b"\r\n")
-        self._state = _State.EPILOGUE if after[1] else _State.HEADERS
+            self._bare_lf = not line[0].endswith(b"\r\n")
+        self._state = _State.EPILOGUE if line["last"] else _State.HEADERS
         self._fresh = False
 
     def _next_delimiter(self, buffer: bytes, start: int) -> tuple[int, re.Match[bytes] | None]:
-        """Where the next boundary's line break is, and what follows the boundary; None if that is still to come."""
+        """Where the next boundary's line break is, and its line; None if the rest of that is still to come."""
         delimiter = self._delimiter
-        found = buffer.find(delimiter, start)
-        while found >= 0:
-            after = _AFTER_DELIMITER.match(buffer, found + len(delimiter))
-            if after or _AFTER_DELIMITER_SO_FAR.fullmatch(buffer, found + len(delimiter)):
-                return found, after
-            found = buffer.find(delimiter, found + 1)
+        found = buffer.find(delimiter, start)  # is much faster than the expression
+        line = self._line.search(buffer, found) if found >= 0 else None
+        if line:
+            return line.start(), None if line["unfinished"] is not None else line
         # A boundary has no LF in it, so only the last one may begin a boundary whose end is still to come.
         found = buffer.rfind(b"\n", max(start, len(buffer) - len(delimiter) + 1))
         return (found if found >= 0 and delimiter.startswith(buffer[found:]) else len(buffer)), None
@@ -200,13 +209,19 @@ class MultipartReader:
             raise MalformedForm(
                 "The form cannot be read: a part has no empty line between its headers and its content."
             )
-        return (_parsed(block), end.end()) if end else None
+        if end is None:
+            return None
+        self._header_bytes += len(block)
+        if self._header_bytes > MOST_HEADER_BYTES_TOGETHER:
+            raise RequestEntityTooLarge(
+                f"The headers of the form's parts are too large; the limit is {MOST_HEADER_BYTES_TOGETHER} bytes for "
+                "all together."
+            )
+        return _parsed(block), end.end()
 
 
 def _parsed(block: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for line in _FOLD.sub(b" ", block).split(b"\n"):
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            headers.setdefault(name.strip().lower(), value.strip())
+    for name, value in _HEADER.findall(_FOLD.sub(" ", block.decode("latin-1"))):
+        headers.setdefault(name.lower(), value.strip())
     return headers

@@ -73,7 +73,7 @@ def _storage_full(error: Exception) -> Response:
 
 
 def _os_error(error: OSError) -> Response:
-    # Uploads above half a megabyte pass through a temporary file, and that disk can be full as well.
+    # The store says it as StorageFull; other disks can be full as well.
     return _storage_full(error) if no_space(error) else _unexpected(error)
 
 

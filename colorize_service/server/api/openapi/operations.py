@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from colorize_service.options import MOST_HINTS, OPTIONS
 from colorize_service.server.api.openapi.parts import FILENAME, ID, answer, asks, errors, in_path, json_of, ref
+from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
 from colorize_service.server.settings import Settings
 
 CONDITIONS = ("If-None-Match", "If-Match")
@@ -108,8 +109,8 @@ def _form(settings: Settings, **schema: object) -> dict:
     """A multipart body, with the photo in the field ``file``."""
     return {
         "required": True,
-        "description": f"At most {settings.max_upload_bytes} bytes; the fields other than `file` "
-        "at most 500000 bytes together.",
+        "description": f"At most {settings.max_upload_bytes} bytes and {MOST_FIELDS} fields; those other than `file` "
+        f"at most {MOST_TEXT_BYTES} bytes together. A field is known by its name alone. Other fields are ignored.",
         "content": {
             "multipart/form-data": {
                 "schema": {"type": "object"} | schema,
@@ -184,7 +185,7 @@ def _colorize(settings: Settings, taken: Collection[str]) -> dict:
                     ),
                 )
             }
-            | errors(404, 413, 499),
+            | errors(404, 413, 415, 499),
             parameters=asks(),
             requestBody=body,
         ),
@@ -208,7 +209,7 @@ def _upload(settings: Settings) -> dict:
                     | _links(uploaded=("uploaded", {"filename": "$response.body#/filename"})),
                 )
             }
-            | errors(413, 499),
+            | errors(413, 415, 499),
             parameters=asks(),
             requestBody=_form(settings, properties={"file": _photo(settings)}, required=["file"]),
         ),

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from typing import IO, Any
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_content_length
@@ -99,7 +99,7 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-def body_pieces(environ: dict, most: int) -> Iterator[bytes]:
+def body_pieces(environ: dict[str, Any], most: int) -> Iterator[bytes]:
     """The request's body while it comes, to its end.
 
     Args:

@@ -17,13 +17,14 @@ def request_form() -> Form:
         BadRequest: if the body or the form in it is malformed, with what is wrong.
         RequestEntityTooLarge: if the body or the form is over a limit, with that limit.
     """
-    if "form" not in g:
+    form: Form | None = g.get("form")
+    if form is None:
         coding = request.headers.get("Content-Encoding", "").strip()
         if coding.lower() not in ("", "identity"):
             raise UnsupportedMediaType("The request's body has a Content-Encoding: send it without one.")
         pieces = body_pieces(request.environ, parts().settings.max_upload_bytes)
-        g.form = read_form(request.headers.get("Content-Type", ""), pieces)
-    return g.form
+        form = g.form = read_form(request.headers.get("Content-Type", ""), pieces)
+    return form
 
 
 def read_photo() -> Photo:

@@ -1,4 +1,4 @@
-"""Forms as phones, browsers, scripts and libraries write them: each gets its photo, corrected as asked. Over real HTTP."""
+"""Forms as phones, browsers, scripts and libraries write them: each gets its photo, corrected as it asks."""
 
 import base64
 import json

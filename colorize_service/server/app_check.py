@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 import weakref
+from typing import Any, cast
 
 import firebase_admin
 import jwt
@@ -28,7 +29,7 @@ MAX_TOKEN_LENGTH = 8192  # characters; Firebase's tokens have about 1000
 FIRST_RETRY = 1.0  # seconds to the next fetch after a first failure; doubles with each further one
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_CHECKS_WITHOUT_KEY = {
+_CHECKS_WITHOUT_KEY: Any = {
     "verify_signature": False,
     **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_sub"), True),
     "require": ["aud", "exp", "iss", "sub"],
@@ -66,7 +67,7 @@ class AppCheckVerifier:
     before the first token comes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the times are a test's to shorten
         self,
         project_id: str,
         jwks_url: str | None = None,
@@ -82,15 +83,12 @@ class AppCheckVerifier:
         keys = _KeyRing(jwks_url or APP_CHECK_JWKS_URL, lifespan, cooldown, fetch_timeout, patience)
         # firebase-admin wants a credential although verifying needs none, and a name of its own for each app.
         self._app = firebase_admin.initialize_app(
-            AnonymousCredentials(), {"projectId": project_id}, name=f"app-check-{uuid.uuid4()}"
+            AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            {"projectId": project_id},
+            name=f"app-check-{uuid.uuid4()}",
         )
         weakref.finalize(self, firebase_admin.delete_app, self._app)
-        service = app_check._get_app_check_service(self._app)
-        # Its own client blocks every thread during a fetch and forgets its keys. No public way leads to it, so make
-        # sure that it is still there: a renamed one would leave ours unused without a word.
-        if not isinstance(service._jwks_client, jwt.PyJWKClient):
-            raise RuntimeError("This release of firebase-admin fetches keys in a way that this service does not know.")
-        service._jwks_client = keys
+        _use_keys(self._app, keys)
 
     def verify(self, token: str | None) -> str:
         """The id of the app (the claim ``sub``) that the token, the header's value, was issued to.
@@ -104,7 +102,7 @@ class AppCheckVerifier:
         # the token, so nothing of them goes on.
         try:
             self._reject_without_key(token)
-            return app_check.verify_token(token, app=self._app)["sub"]
+            return cast(str, app_check.verify_token(token, app=self._app)["sub"])
         except (TokenRejected, KeysUnavailable):
             raise
         except jwt.ExpiredSignatureError:
@@ -125,6 +123,20 @@ class AppCheckVerifier:
         # PyJWT and firebase-admin would take an exp of "1900000000" and an empty sub.
         if type(claims["exp"]) not in (int, float) or not claims["sub"]:
             raise TokenRejected(_INVALID)
+
+
+def _use_keys(app: firebase_admin.App, keys: "_KeyRing") -> None:
+    """Let firebase-admin take its keys from here. The one place that knows private names of it.
+
+    Its own client blocks every thread during a fetch and forgets its keys, and no public way leads to it.
+
+    Raises:
+        RuntimeError: if the names are not there any more, so that ours would stay unused without a word.
+    """
+    service: Any = getattr(app_check, "_get_app_check_service", lambda _: None)(app)
+    if not isinstance(getattr(service, "_jwks_client", None), jwt.PyJWKClient):
+        raise RuntimeError("This release of firebase-admin fetches keys in a way that this service does not know.")
+    service._jwks_client = keys
 
 
 class _KeyRing:
@@ -180,7 +192,7 @@ class _KeyRing:
     def _fetch(self, done: threading.Event) -> None:
         keys: dict[str, jwt.PyJWK] = {}
         try:
-            keys = {key.key_id: key for key in self._client.get_signing_keys()}
+            keys = {key.key_id: key for key in self._client.get_signing_keys() if key.key_id}
         except Exception as error:  # whatever a broken key server answers, the keys we have stay
             log.warning("The App Check keys cannot be fetched from %s: %s", self._client.uri, error)
         now = time.monotonic()

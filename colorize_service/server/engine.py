@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from colorize_service.bundle import Bundle, BundleError, Manifest
@@ -34,7 +34,9 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class Loaded:
+    """A model that is there, in what works with it, and its bundle's manifest."""
+
     colorizer: Colorizer
     manifest: Manifest
 
@@ -61,7 +63,7 @@ class Engine:
         self._make_colorizer, self._tell = colorizer, loaded
         self._started_in: int | None = None
         self._lock = threading.Lock()
-        self._state: _Loaded | Problem = Problem("The model is still being loaded.", LOADING_RETRY_AFTER)
+        self._state: Loaded | Problem = Problem("The model is still being loaded.", LOADING_RETRY_AFTER)
         self.turn = queue.turn
         self.check_queue = queue.check
 
@@ -86,7 +88,7 @@ class Engine:
         Raises:
             NotLoaded
         """
-        return self._loaded().colorizer
+        return self.loaded().colorizer
 
     def check_taken(self, options: Iterable[str]) -> None:
         """Compare the names of options with what the loaded model takes.
@@ -97,27 +99,12 @@ class Engine:
         """
         check_taken(self.colorizer.model, options)
 
-    def describe(self) -> dict[str, object]:
-        """The loaded model, for clients: what it is, where it runs, and what it takes.
+    def loaded(self) -> Loaded:
+        """The loaded model.
 
         Raises:
             NotLoaded
         """
-        loaded = self._loaded()
-        model, manifest = loaded.colorizer.model, loaded.manifest
-        width, height = model.processing_size(1, 1)
-        defaults = asdict(model.defaults)
-        return {
-            "name": manifest.name,
-            "version": manifest.version,
-            "kind": manifest.kind,
-            "device": model.device,
-            "precision": manifest.precision,
-            "processing_size": {"width": width, "height": height},
-            "fields": {name: defaults[name] for name in model.takes},
-        }
-
-    def _loaded(self) -> _Loaded:
         state = self._state
         if isinstance(state, Problem):
             raise NotLoaded(state.sentence, state.retry_after)
@@ -135,7 +122,7 @@ class Engine:
             self._state = Problem("The model cannot be loaded; the server's log says why.", FAILED_RETRY_AFTER)
             return
         self._queue.widen(model.turns)
-        self._state = _Loaded(self._make_colorizer(model), bundle.manifest)
+        self._state = Loaded(self._make_colorizer(model), bundle.manifest)
         self._tell()
         manifest, seconds = bundle.manifest, time.monotonic() - started
         log.info("Loaded %s %s (%s) in %.2f s.", manifest.name, manifest.version, manifest.licence, seconds)

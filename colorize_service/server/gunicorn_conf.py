@@ -4,17 +4,20 @@ import os
 import shutil
 import sys
 import tempfile
+from typing import cast
 
 # The workers' common figures, in a folder of this server's own; Prometheus' client looks for it when it is imported.
 _OWN = f"colorize-metrics-{os.getpid()}-"
 if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):  # a reload keeps its folder
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN)
 
+from flask import Flask  # noqa: E402
+from gunicorn.arbiter import Arbiter  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
 from colorize_service.process import prepare_process  # noqa: E402
-from colorize_service.server.gunicorn_worker import Worker  # noqa: E402
+from colorize_service.server.gunicorn_worker import Worker, prepare  # noqa: E402
 from colorize_service.server.logs import logging_config  # noqa: E402
 from colorize_service.server.parts import parts_of  # noqa: E402
 from colorize_service.server.settings import Settings, SettingsError  # noqa: E402
@@ -23,6 +26,8 @@ try:
     settings = Settings.load()
 except SettingsError as error:
     sys.exit(f"colorize: cannot start.\n{error}")
+
+prepare()
 
 wsgi_app = "colorize_service.server.wsgi:app"
 _host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -58,21 +63,21 @@ control_socket_disable = True
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 
-def post_fork(server, worker):
+def post_fork(server: Arbiter, worker: Worker) -> None:
     """Before the worker has threads."""
     prepare_process()
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: Worker) -> None:
     """Load the model as soon as the worker is there, not with its first request."""
-    parts_of(worker.wsgi).engine.start()
+    parts_of(cast(Flask, worker.wsgi)).engine.start()
 
 
-def child_exit(server, worker):
+def child_exit(server: Arbiter, worker: Worker) -> None:
     """A worker that has ended holds neither photos nor memory."""
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(server):
+def on_exit(server: Arbiter) -> None:
     """Leave no figures behind."""
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

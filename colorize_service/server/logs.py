@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -12,7 +13,7 @@ log = logging.getLogger("colorize.request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
-def logging_config(level: str, log_format: str) -> dict:
+def logging_config(level: str, log_format: str) -> dict[str, Any]:
     """The ``logging.config.dictConfig`` of the whole process: everything to standard error, one line a record."""
     json_formatter = {
         "()": "pythonjsonlogger.json.JsonFormatter",

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, g, request
@@ -24,7 +25,7 @@ class Metrics:
     processes write into it and each answers for all; else a process answers for itself.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         self.requests = Counter(
             "colorize_requests", "Requests answered.", ["method", "route", "status"], registry=registry
@@ -37,10 +38,16 @@ class Metrics:
             registry=registry,
         )
         self.queue_seconds = Histogram(
-            "colorize_queue_seconds", "Time that photos waited for their turn.", buckets=_SECONDS, registry=registry
+            "colorize_queue_seconds",
+            "Time that photos waited for their turn; those that never got one are not in it.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.engine_seconds = Histogram(
-            "colorize_engine_seconds", "Time that photos were in the model.", buckets=_SECONDS, registry=registry
+            "colorize_engine_seconds",
+            "Time that photos were in the model, with the wait for a device that others use.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.received = Counter("colorize_received_bytes", "Bytes of request bodies, as declared.", registry=registry)
         self.sent = Counter("colorize_sent_bytes", "Bytes of answers' bodies.", registry=registry)
@@ -72,7 +79,7 @@ class Metrics:
         app.before_request(self._begin)
         app.after_request(self._end)
 
-    def watch(self, queue: str):
+    def watch(self, queue: str) -> Callable[[int, int], None]:
         """A function that takes how many photos of this queue are in work and how many wait, whenever that changes."""
         waiting, in_work = self.waiting.labels(queue), self.in_work.labels(queue)
 
@@ -92,7 +99,7 @@ class Metrics:
         registry = self._registry
         if _SHARED_FOLDER in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
     def _begin(self) -> None:

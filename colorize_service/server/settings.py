@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from colorize_service import EMBEDDED_BUNDLE
@@ -36,11 +37,11 @@ def _interval(value: object) -> object:
     return ends
 
 
-def _share_of_cpus(values: dict) -> int:
+def _share_of_cpus(values: dict[str, int]) -> int:
     return max(1, available_cpus() // values.get("workers", 1))
 
 
-def _enough_threads(values: dict) -> int:
+def _enough_threads(values: dict[str, int]) -> int:
     # Uploads and photos to colorize each have max_in_work turns and max_waiting places.
     return 2 * (values.get("max_in_work", 1) + values.get("max_waiting", 0)) + 16
 
@@ -54,83 +55,98 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
-    host: str = Field("0.0.0.0", description="Address to listen on.")
-    port: int = Field(7860, ge=1, le=65535, description="Port to listen on.")
+    host: str = Field(default="0.0.0.0", description="Address to listen on.")
+    port: int = Field(default=7860, ge=1, le=65535, description="Port to listen on.")
     public_base_url: str | None = Field(
-        None,
+        default=None,
         description="Base of the links in answers, such as `https://api.example.com`; unset: as the client called.",
     )
     trusted_proxies: int = Field(
-        0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed."
+        default=0, ge=0, le=10, description="Number of proxies in front whose `X-Forwarded-*` headers are believed."
     )
     cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
-        ["*"], min_length=1, description="Origins whose pages may call the API, separated by commas; `*` for any."
+        default=["*"],
+        min_length=1,
+        description="Origins whose pages may call the API, separated by commas; `*` for any.",
     )
 
-    app_check: bool = Field(True, description="`on`: clients need a Firebase App Check token; `off`: nobody does.")
+    app_check: bool = Field(
+        default=True, description="`on`: clients need a Firebase App Check token; `off`: nobody does."
+    )
     firebase_project_id: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[a-z0-9][a-z0-9:.-]*$",
         description="Firebase project whose App Check tokens are accepted; needed unless `APP_CHECK=off`.",
     )
-    app_check_jwks_url: str = Field(APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched.")
+    app_check_jwks_url: str = Field(
+        default=APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched."
+    )
     firebase_web_api_key: str | None = Field(
-        None, description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+        default=None,
+        description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on.",
     )
     firebase_web_app_id: str | None = Field(
-        None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
+        default=None, description="App id of the Firebase project's web app; the page needs it where `APP_CHECK` is on."
     )
     recaptcha_site_key: str | None = Field(
-        None,
+        default=None,
         description="Site key of the reCAPTCHA that the web app has in App Check; the page needs it where "
         "`APP_CHECK` is on.",
     )
-    recaptcha_kind: Literal["v3", "enterprise"] = Field("v3", description="Kind of that reCAPTCHA.")
+    recaptcha_kind: Literal["v3", "enterprise"] = Field(default="v3", description="Kind of that reCAPTCHA.")
     page_frame_ancestors: Annotated[
         list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)
-    ] = Field([], description="Origins whose pages may show this one in a frame, separated by commas; unset: none.")
+    ] = Field(
+        default=[], description="Origins whose pages may show this one in a frame, separated by commas; unset: none."
+    )
 
-    storage_dir: Path = Field(Path("data"), description="Folder for uploads and results; shared by all replicas.")
-    model_bundle: Path = Field(EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model.")
+    storage_dir: Path = Field(
+        default=Path("data"), description="Folder for uploads and results; shared by all replicas."
+    )
+    model_bundle: Path = Field(
+        default=EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none."
+        default="auto", description="`cuda` demands a GPU, `auto` takes one if it works, `cpu` takes none."
     )
 
     preset: Literal["reference", "fast", "cpu"] = Field(
-        "reference",
+        default="reference",
         description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
         "in few steps at 256×256.",
     )
     guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
-        None,
+        default=None,
         description="From which to which share of ColorizeNet's sampling it is guided, such as `0.2-0.8`; unset: "
         "as the preset has it.",
     )
     max_batch: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=64,
         description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.",
     )
 
-    max_upload_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`.")
-    max_pixels: int = Field(50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
+    max_upload_bytes: int = Field(
+        default=32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`."
+    )
+    max_pixels: int = Field(default=50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
     jpeg_quality: int = Field(
-        JPEG_QUALITY,
+        default=JPEG_QUALITY,
         ge=50,
         le=100,
         description="JPEG quality of stored pictures; from 96 on the encoder keeps the luminance most exactly.",
     )
 
-    workers: int = Field(1, ge=1, description="Worker processes; each holds one copy of the model.")
+    workers: int = Field(default=1, ge=1, description="Worker processes; each holds one copy of the model.")
     max_in_work: int = Field(
         default_factory=_share_of_cpus,
         ge=1,
         description="Photos in work at a time in a worker, and as many uploads beside them; unset: the CPU cores "
         "divided by `WORKERS`. With ColorizeNet twice `MAX_BATCH` photos if that is more.",
     )
-    max_waiting: int = Field(32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
-    queue_timeout: float = Field(60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
+    max_waiting: int = Field(default=32, ge=0, description="Photos that may wait in a worker; beyond: `503` at once.")
+    queue_timeout: float = Field(default=60, gt=0, description="Longest wait of a photo for its turn, in seconds.")
     onnx_threads: int = Field(
         default_factory=_share_of_cpus,
         ge=1,
@@ -141,20 +157,26 @@ class Settings(BaseSettings):
         ge=1,
         description="Request threads of a worker; unset: enough for all that is in work or waiting, and 16 more.",
     )
-    body_timeout: float = Field(60, gt=0, description="Longest time a client may take to send its request body.")
-    header_timeout: float = Field(10, gt=0, description="Longest time a client may take to send its request headers.")
-    graceful_timeout: int = Field(90, gt=0, description="How long a stopping server lets requests in work finish.")
+    body_timeout: float = Field(
+        default=60, gt=0, description="Longest time a client may take to send its request body."
+    )
+    header_timeout: float = Field(
+        default=10, gt=0, description="Longest time a client may take to send its request headers."
+    )
+    graceful_timeout: int = Field(
+        default=90, gt=0, description="How long a stopping server lets requests in work finish."
+    )
 
     metrics_path: str = Field(
-        "/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
+        default="/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
     )
     metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
+        default=None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
     )
 
-    log_format: Literal["json", "text"] = Field("json", description="Log lines as JSON objects or for people.")
+    log_format: Literal["json", "text"] = Field(default="json", description="Log lines as JSON objects or for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severity that is logged."
+        default="info", description="Least severity that is logged."
     )
 
     @field_validator("host")
@@ -237,9 +259,10 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(_sentence(cls, item) for item in items)) from None
 
 
-def _sentence(settings: type[Settings], item: dict) -> str:
-    message = item["msg"].removeprefix("Value error, ")
+def _sentence(settings: type[Settings], item: ErrorDetails) -> str:
+    message: str = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:
         return message
     name = str(item["loc"][0])
-    return f"{name.upper()}={os.environ.get(name.upper(), item['input'])}: {message}. {settings.model_fields[name].description}"
+    value = os.environ.get(name.upper(), item["input"])
+    return f"{name.upper()}={value}: {message}. {settings.model_fields[name].description}"

@@ -1,22 +1,46 @@
 """``POST /colorize``."""
 
 import time
+from collections.abc import Collection
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response
 
 from colorize_service.server.api.forms import abandoned, link, read_photo_or_upload
-from colorize_service.server.api.options import read_options
+from colorize_service.server.api.operations import Json, operation, photo_form, success
+from colorize_service.server.api.options import option_fields, read_options
+from colorize_service.server.api.schemas import UUID4, Colorized, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.logs import note
 from colorize_service.server.parts import parts
+from colorize_service.server.settings import Settings
 
 blueprint = Blueprint("colorize", __name__)
 
 
+def _form(settings: Settings, takes: Collection[str]) -> Json:
+    image_id = {
+        "type": "string",
+        "pattern": f"^({UUID4})?$",
+        "description": "Of an earlier upload, in the place of `file`: one of the two is needed. Space around it does "
+        "not count.",
+    }
+    return photo_form(settings, {"image_id": image_id} | option_fields(takes), required=False)
+
+
 @blueprint.post("/colorize")
+@operation(
+    "Photos",
+    success(Colorized, links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}),
+    errors=(401, 404, 413, 499),
+    body=_form,
+)
 @app_check_required
 def colorize() -> Response:
-    """Store the photo in colour: its own luminance, the model's chroma, as the request's options have it."""
+    """Colorize a photo.
+
+    The result is a JPEG with the photo's own width, height, detail and luminance, upright and without metadata. The
+    same photo with the same fields gives the same result. It takes seconds; requests may queue.
+    """
     engine, metrics = parts().engine, parts().metrics
     colorizer = engine.colorizer  # raises while there is no model
     engine.check_queue()  # before a photo is read that would be refused
@@ -35,12 +59,14 @@ def colorize() -> Response:
         )
     result_id = parts().storage.put("results", result.jpeg)
     filename = f"{result_id}.jpg"
-    return jsonify(
-        success=True,
-        result_id=result_id,
-        download_url=link(f"results/{filename}"),
-        api_download_url=link(f"download/{result_id}"),
-        filename=filename,
+    return answer(
+        Colorized(
+            success=True,
+            result_id=result_id,
+            download_url=link(f"results/{filename}"),
+            api_download_url=link(f"download/{result_id}"),
+            filename=filename,
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -15,6 +15,7 @@ from werkzeug.exceptions import (
 from colorize_service.imaging import ImageError
 from colorize_service.inference.model import OptionNotTaken
 from colorize_service.inference.turn import Abandoned, Busy
+from colorize_service.server.api.schemas import Error, answer
 from colorize_service.server.storage.folder import StorageFull, no_space
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ CLIENT_CLOSED_REQUEST = 499
 def init_app(app: Flask) -> None:
     """Register a handler for each kind of error that reaches Flask."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(ImageError, lambda error: (jsonify(detail=str(error)), 400))
-    app.register_error_handler(OptionNotTaken, lambda error: (jsonify(detail=str(error)), 400))
+    app.register_error_handler(ImageError, _wrong_request)
+    app.register_error_handler(OptionNotTaken, _wrong_request)
     app.register_error_handler(Busy, _busy)
-    app.register_error_handler(Abandoned, lambda _: (jsonify(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
+    app.register_error_handler(Abandoned, lambda _: answer(Error(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
     app.register_error_handler(StorageFull, _storage_full)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _unexpected)
@@ -43,8 +44,7 @@ def unavailable(sentence: str, retry_after: int) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    response = jsonify(detail=_sentence(error))
-    response.status_code = error.code
+    response = answer(Error(detail=_sentence(error)), error.code or 500)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value
@@ -52,7 +52,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _sentence(error: HTTPException) -> str:
-    if error.description != type(error).description:
+    if error.description and error.description != type(error).description:
         return error.description  # ours, said where it was raised
     if isinstance(error, NotFound):
         return "There is nothing at this address."
@@ -61,6 +61,10 @@ def _sentence(error: HTTPException) -> str:
     if isinstance(error, RequestEntityTooLarge):
         return f"The request is too large; the limit is {request.max_content_length} bytes."
     return error.description or f"{error.name}."
+
+
+def _wrong_request(error: Exception) -> Response:
+    return answer(Error(detail=str(error)), 400)
 
 
 def _busy(error: Busy) -> Response:

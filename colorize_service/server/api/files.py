@@ -16,7 +16,7 @@ def send_public(collection: str, filename: str) -> Response:
     Raises:
         NotFound
     """
-    file_id, dot, extension = filename.rpartition(".")
+    file_id, _, extension = filename.rpartition(".")
     if extension != "jpg":
         raise NotFound
     response = send_stored(collection, file_id)
@@ -25,8 +25,11 @@ def send_public(collection: str, filename: str) -> Response:
     return response
 
 
-def send_stored(collection: str, file_id: str, **options: object) -> Response:
+def send_stored(collection: str, file_id: str, download_name: str | None = None) -> Response:
     """A stored picture by its id, with a strong ETag, answering conditional and range requests.
+
+    Args:
+        download_name: makes it an attachment of this name.
 
     Raises:
         NotFound
@@ -35,17 +38,22 @@ def send_stored(collection: str, file_id: str, **options: object) -> Response:
     path = parts().storage.find(collection, file_id)
     if path is None:
         raise NotFound
-    return send(path, "image/jpeg", file_id, **options)
+    return send(path, "image/jpeg", file_id, download_name)
 
 
-def send(path: Path, mimetype: str, etag: str, **options: object) -> Response:
+def send(path: Path, mimetype: str, etag: str, download_name: str | None = None) -> Response:
     """A file with a strong ETag, answering conditional and range requests.
 
     Raises:
         PreconditionFailed
     """
     _obey_conditions()
-    response = _checked(send_file(path, mimetype=mimetype, conditional=True, etag=etag, **options))
+    attachment = download_name is not None
+    response = _checked(
+        send_file(
+            path, mimetype=mimetype, conditional=True, etag=etag, as_attachment=attachment, download_name=download_name
+        )
+    )
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -59,7 +67,8 @@ def conditional(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
     _obey_conditions()
-    return _checked(response.make_conditional(request))
+    response.make_conditional(request)
+    return _checked(response)
 
 
 def _obey_conditions() -> None:

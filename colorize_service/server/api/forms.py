@@ -1,5 +1,7 @@
 """What a client sends and how it is called back: the fields of a form, the photo among them, and links."""
 
+from collections.abc import Callable
+
 from flask import g, request
 from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
@@ -74,7 +76,7 @@ def _check_host() -> None:
         raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
 
 
-def abandoned():
+def abandoned() -> Callable[[], bool]:
     """A function that tells, in any thread, whether the client of the current request has gone away."""
     environ = request.environ
     return lambda: client_gone(environ)

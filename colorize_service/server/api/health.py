@@ -1,21 +1,26 @@
 """``GET /health``."""
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, Response
 
+from colorize_service.server.api.operations import operation, success, unavailable
+from colorize_service.server.api.schemas import Healthy, Unhealthy, answer
 from colorize_service.server.parts import parts
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/health")
-def health():
-    """``200`` once the model is loaded, else ``503`` with the reason."""
+@operation("Service", success(Healthy, "Cache-Control") | unavailable(Unhealthy))
+def health() -> Response:
+    """Is the service ready?
+
+    `503` from when the port is open until the model is loaded.
+    """
     problem = parts().engine.problem
     if problem is None:
-        response = jsonify(status="healthy", model_loaded=True)
-    else:
-        response = jsonify(status="unhealthy", model_loaded=False, detail=problem.sentence)
-        response.status_code = 503
-        response.headers["Retry-After"] = str(problem.retry_after)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return answer(Healthy(status="healthy", model_loaded=True), headers={"Cache-Control": "no-store"})
+    return answer(
+        Unhealthy(status="unhealthy", model_loaded=False, detail=problem.sentence),
+        503,
+        {"Cache-Control": "no-store", "Retry-After": str(problem.retry_after)},
+    )

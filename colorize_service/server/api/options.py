@@ -1,6 +1,6 @@
 """The optional form fields of ``POST /colorize``: what is to be considered when the photo is colorized."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -47,31 +47,52 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _parser(option: Option) -> Callable[[str], object]:
-    """What makes the option's value of the text of its field; raises BadRequest if it is none."""
-    if option.kind is tuple:
-        return parse_hints
-    if option.kind is str:
-        return str
-    bounds: dict[str, Any] = {"ge": option.least, "le": option.most}
+def _adapter(option: Option) -> TypeAdapter[Any]:
+    bounds: dict[str, Any] = {}
+    if option.kind in (int, float):
+        bounds = {"ge": option.least, "le": option.most}
     if option.kind is float:
         bounds["allow_inf_nan"] = False
-    adapter: TypeAdapter[object] = TypeAdapter(Annotated[option.kind, Field(**bounds)])
-
-    def parse(text: str) -> object:
-        try:
-            return adapter.validate_python(text.strip())
-        except ValidationError as error:
-            what = "a whole number" if option.kind is int else "a number"
-            raise BadRequest(
-                f"The field {option.name} is wrong: {error.errors()[0]['msg']}. It takes {what} from {option.least} to "
-                f"{option.most}."
-            ) from None
-
-    return parse
+    return TypeAdapter(Annotated[option.kind, Field(description=option.about, **bounds)])  # type: ignore[arg-type]
 
 
-_PARSERS = {name: _parser(option) for name, option in OPTIONS.items()}
+_ADAPTERS = {name: _adapter(option) for name, option in OPTIONS.items() if option.kind is not tuple}
+
+
+def _parse(option: Option, text: str) -> object:
+    """The option's value in the text of its field.
+
+    Raises:
+        BadRequest: saying what is wrong, and what it takes.
+    """
+    if option.kind is tuple:
+        return parse_hints(text)
+    if option.kind is str:
+        return text
+    try:
+        return _ADAPTERS[option.name].validate_python(text.strip())
+    except ValidationError as error:
+        what = "a whole number" if option.kind is int else "a number"
+        raise BadRequest(
+            f"The field {option.name} is wrong: {error.errors()[0]['msg']}. It takes {what} from {option.least} to "
+            f"{option.most}."
+        ) from None
+
+
+def option_fields(takes: Collection[str]) -> dict[str, dict[str, Any]]:
+    """JSON schemas of the form's fields that a model ``takes``, and of those that hold for every model."""
+    return {name: _schema(option) for name, option in OPTIONS.items() if option.for_every_model or name in takes}
+
+
+def _schema(option: Option) -> dict[str, Any]:
+    if option.kind is tuple:
+        points = {"type": "array", "maxItems": MOST_HINTS, "items": {"$ref": "#/components/schemas/HintField"}}
+        about = (
+            f"{option.about} A JSON list of at most {MOST_HINTS}, such as "
+            '`[{"x": 0.2, "y": 0.6, "color": "#208030"}]`.'
+        )
+        return {"type": "string", "contentMediaType": "application/json", "contentSchema": points, "description": about}
+    return _ADAPTERS[option.name].json_schema() | ({"default": option.default} if option.for_every_model else {})
 
 
 def read_options() -> Options:
@@ -85,5 +106,5 @@ def read_options() -> Options:
     form = request_form()
     texts = {name: text for name in OPTIONS if (text := form.text(name)).strip()}
     parts().engine.check_taken(name for name in texts if not OPTIONS[name].for_every_model)
-    values: dict[str, Any] = {name: _PARSERS[name](text) for name, text in texts.items()}
+    values: dict[str, Any] = {name: _parse(OPTIONS[name], text) for name, text in texts.items()}
     return Options(**values)

@@ -1,23 +1,32 @@
 """The colorized pictures: public files, and the download for clients with a token."""
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from colorize_service.server.api.files import FOR_EVER, send_public, send_stored
+from colorize_service.server.api.operations import operation, picture
 from colorize_service.server.api.tokens import app_check_required
 
 blueprint = Blueprint("results", __name__)
 
 
 @blueprint.get("/results/<filename>")
-def result(filename: str):
-    """A result."""
+@operation("Pictures", picture("Cross-Origin-Resource-Policy"), errors=(404, 412, 416))
+def result(filename: str) -> Response:
+    """A result.
+
+    Public, so that it can be shown in an `<img>` on any site. Never changes: may be kept for ever.
+    """
     return send_public("results", filename)
 
 
 @blueprint.get("/download/<file_id>")
+@operation("Pictures", picture(), errors=(401, 404, 412, 416))
 @app_check_required
-def download(file_id: str):
-    """A result as an attachment."""
-    response = send_stored("results", file_id, as_attachment=True, download_name=f"{file_id}.jpg")
+def download(file_id: str) -> Response:
+    """A result as an attachment.
+
+    Never changes: the client may keep it for ever.
+    """
+    response = send_stored("results", file_id, download_name=f"{file_id}.jpg")
     response.headers["Cache-Control"] = f"private, {FOR_EVER}"
     return response

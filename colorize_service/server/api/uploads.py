@@ -1,9 +1,11 @@
 """``POST /upload`` and the uploaded pictures."""
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, Response
 
 from colorize_service.server.api.files import send_public
 from colorize_service.server.api.forms import abandoned, link, read_photo
+from colorize_service.server.api.operations import operation, photo_form, picture, success
+from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
 
@@ -11,9 +13,18 @@ blueprint = Blueprint("uploads", __name__)
 
 
 @blueprint.post("/upload")
+@operation(
+    "Photos",
+    success(Uploaded, links={"uploaded": ("filename", "filename")}),
+    errors=(401, 413, 499),
+    body=lambda settings, _: photo_form(settings, {}, required=True),
+)
 @app_check_required
-def upload():
-    """Store a picture as it is, as an upright JPEG without metadata."""
+def upload() -> Response:
+    """Store a picture as it is.
+
+    It is kept as an upright JPEG in sRGB without metadata.
+    """
     settings = parts().settings
     parts().upload_queue.check()
     photo = read_photo()
@@ -21,10 +32,14 @@ def upload():
         jpeg = photo.jpeg(settings.jpeg_quality)
     image_id = parts().storage.put("uploads", jpeg)
     filename = f"{image_id}.jpg"
-    return jsonify(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename)
+    return answer(Uploaded(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename))
 
 
 @blueprint.get("/uploads/<filename>")
-def uploaded(filename: str):
-    """An uploaded picture."""
+@operation("Pictures", picture("Cross-Origin-Resource-Policy"), errors=(404, 412, 416))
+def uploaded(filename: str) -> Response:
+    """An uploaded picture.
+
+    Public, as the results are. Never changes: may be kept for ever.
+    """
     return send_public("uploads", filename)

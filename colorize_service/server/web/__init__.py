@@ -1,26 +1,23 @@
 """The page for people at ``/``: static files, and what they must know of the settings."""
 
-import hashlib
-from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, jsonify
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, Flask, Response
 
-from colorize_service.server.api.files import send
+from colorize_service.server.api.schemas import (
+    FirebaseApp,
+    MissingSettings,
+    PageAppCheck,
+    PageSettings,
+    Recaptcha,
+    answer,
+)
 from colorize_service.server.parts import parts
 from colorize_service.server.settings import Settings
 from colorize_service.server.web import docs
+from colorize_service.server.web.files import send_asset, send_page
 
 FOLDER = Path(__file__).parent / "static"
-TYPES = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".jpg": "image/jpeg",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain",
-}
 
 # What reCAPTCHA and Firebase App Check load and call, by https://developers.google.com/recaptcha/docs/faq ("I'm using
 # content-security-policy") and the addresses in the vendored SDK.
@@ -43,7 +40,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def page() -> Response:
     """The page."""
-    response = _send("index.html")
+    response = send_page(FOLDER)
     response.headers["Content-Security-Policy"] = content_security_policy(parts().settings)
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     # Firebase's API keys are often limited to the sites that the browser names.
@@ -54,18 +51,15 @@ def page() -> Response:
 @blueprint.get("/page/<path:name>")
 def file(name: str) -> Response:
     """A file of the page."""
-    if name == "index.html" or name not in _etags():
-        raise NotFound
-    return _send(name)
+    return send_asset(FOLDER, name)
 
 
 @blueprint.get("/page/settings.json")
 def settings() -> Response:
     """What the page must know: the limit in bytes, and how it gets App Check tokens or what is missing for that."""
     known = parts().settings
-    response = jsonify(max_upload_bytes=known.max_upload_bytes, app_check=_app_check(known))
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    body = PageSettings(max_upload_bytes=known.max_upload_bytes, app_check=_app_check(known))
+    return answer(body, headers={"Cache-Control": "no-cache"})
 
 
 def content_security_policy(known: Settings) -> str:
@@ -86,30 +80,16 @@ def content_security_policy(known: Settings) -> str:
     return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
 
 
-def _app_check(known: Settings) -> dict | None:
+def _app_check(known: Settings) -> PageAppCheck | MissingSettings | None:
     if not known.app_check:
         return None
     if known.missing_for_page:
-        return {"missing": known.missing_for_page}
-    return {
-        "firebase": {
-            "projectId": known.firebase_project_id,
-            "apiKey": known.firebase_web_api_key,
-            "appId": known.firebase_web_app_id,
-        },
-        "recaptcha": {"kind": known.recaptcha_kind, "site_key": known.recaptcha_site_key},
-    }
-
-
-def _send(name: str) -> Response:
-    # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
-    response = send(FOLDER / name, TYPES[Path(name).suffix], _etags()[name])
-    response.headers["Cache-Control"] = "no-cache"
-    return response
-
-
-@cache
-def _etags() -> dict[str, str]:
-    """The ETag of each file of the page by its path below the folder, the same on all replicas."""
-    files = (path for path in FOLDER.rglob("*") if path.suffix in TYPES)
-    return {path.relative_to(FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in files}
+        return MissingSettings(missing=known.missing_for_page)
+    return PageAppCheck(
+        firebase=FirebaseApp(
+            projectId=known.firebase_project_id,
+            apiKey=known.firebase_web_api_key,
+            appId=known.firebase_web_app_id,
+        ),
+        recaptcha=Recaptcha(kind=known.recaptcha_kind, site_key=known.recaptcha_site_key),
+    )

@@ -1,0 +1,174 @@
+"""What the OpenAPI document says of a view, written beside the view: its docstring and :func:`operation`."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Response
+
+from colorize_service.server.api.schemas import Body, Error
+from colorize_service.server.settings import Settings
+
+Json = dict[str, Any]
+View = TypeVar("View", bound=Callable[..., Response])
+#: Describes a request's body, by the settings and the names of the options that the loaded model takes.
+RequestBody = Callable[[Settings, Collection[str]], Json]
+
+BINARY: Json = {"type": "string", "format": "binary"}
+PICTURE_TYPES = ("jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "x-portable-anymap")
+
+
+def _header(description: str, **schema: Any) -> Json:
+    return {"description": description, "required": True, "schema": {"type": "string"} | schema}
+
+
+HEADERS = {
+    "X-Request-ID": _header(
+        "The request's own `X-Request-ID` if it is well formed, else a new id.", pattern="^[A-Za-z0-9._:/+=-]{1,128}$"
+    ),
+    "Retry-After": _header("Seconds after which to try again.", type="integer", minimum=1),
+    "ETag": _header("A strong entity tag.", pattern='^"[^"]+"$'),
+    "Last-Modified": _header("When the file was stored."),
+    "Accept-Ranges": _header("Parts of the file can be asked for.", const="bytes"),
+    "Content-Range": _header("Which bytes of how many these are.", pattern=r"^bytes (\d+-\d+|\*)/\d+$"),
+    "Content-Disposition": _header("How to show the file, and its name."),
+    "Cache-Control": _header("Who may keep the answer, and for how long."),
+    "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
+    "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
+}
+_ID = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
+
+#: Headers that a request may have.
+PARAMETERS = {
+    name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+    for name, description in (
+        (
+            _ID,
+            "Names the request in the answer and in the server's log: up to 128 of `A-Za-z0-9._:/+=-`; else replaced.",
+        ),
+        ("If-None-Match", "Entity tags that the client has: `304` if the file's is among them."),
+        ("If-Modified-Since", "A date: `304` if the file is not newer."),
+        ("If-Match", "Entity tags: `412` if the file's is not among them."),
+        ("Range", "Bytes to send, such as `bytes=0-999`: `206`, or `416` if the file has none of them."),
+        ("If-Range", "An entity tag or date: the range counts only if the file is still that one."),
+    )
+}
+
+
+def ref(kind: str, name: str) -> Json:
+    """A reference to a part in ``components``."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _response(description: str, content: Json, always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> Json:
+    headers = {name: ref("headers", name) for name in always}
+    headers |= {name: HEADERS[name] | {"required": False} for name in sometimes}
+    return {"description": description, "headers": headers} | ({"content": content} if content else {})
+
+
+def _json(model: type[Body]) -> Json:
+    return {"application/json": {"schema": ref("schemas", model.__name__)}}
+
+
+def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str]] | None = None) -> dict[int, Json]:
+    """The answer 200 with a JSON body, described by the model's docstring.
+
+    Args:
+        headers: those that it has, beside the request's id.
+        links: operations that take something out of the body: the parameter that takes it, and its key.
+    """
+    response = _response(model.__doc__ or "", _json(model), (_ID, *headers))
+    for name, (parameter, key) in (links or {}).items():
+        link = {"operationId": name, "parameters": {parameter: f"$response.body#/{key}"}}
+        response.setdefault("links", {})[name] = link
+    return {200: response}
+
+
+def picture(*headers: str) -> dict[int, Json]:
+    """What a request for a stored picture, or for a part of it, may get."""
+    content = {"image/jpeg": {"schema": BINARY}}
+    always = (_ID, "ETag", "Cache-Control", "Content-Disposition", "X-Content-Type-Options", *headers)
+    file = ("Accept-Ranges", "Last-Modified")
+    return {
+        200: _response("The file.", content, (*always, *file)),
+        206: _response("A part of the file.", content, (*always, *file, "Content-Range")),
+        304: _response("The client has the file already.", {}, always, file),
+    }
+
+
+def _error(description: str, *headers: str) -> Json:
+    return _response(description, _json(Error), headers, () if _ID in headers else (_ID,))
+
+
+ERRORS = {
+    400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
+    401: _error("The App Check token is missing, malformed, expired or foreign.", _ID),
+    404: _error("There is nothing at this address, or no upload with this id."),
+    408: _error("The request took too long to arrive; from a proxy in front."),
+    412: _error("The file is not the one that `If-Match` names.", _ID),
+    413: _error("The request's body is over the limit.", _ID),
+    414: _error("The address is too long."),
+    416: _error("The range is outside of the file.", _ID, "Content-Range"),
+    417: _error("The header `Expect` asks for what the server does not know."),
+    431: _error("The request's headers are too long."),
+    499: _error("The client has closed its side of the connection, and so counts as gone.", _ID),
+    500: _error("An error of the server."),
+    501: _error("The request has a transfer coding that the server does not know."),
+    503: _error("The service cannot take the work now.", "Retry-After"),
+}
+#: What the server, or a proxy in front, may answer to any request before the service sees it; and a failure in it.
+ANYWHERE = (400, 408, 414, 417, 431, 500, 501, 503)
+
+
+def unavailable(model: type[Body]) -> dict[int, Json]:
+    """The answer 503 with a body of its own, or the usual one where a proxy in front does not reach the service."""
+    either = {"application/json": {"schema": {"anyOf": [ref("schemas", each.__name__) for each in (model, Error)]}}}
+    return {503: _response(model.__doc__ or "", either, ("Retry-After",), (_ID, "Cache-Control"))}
+
+
+def photo_form(settings: Settings, fields: Json, required: bool) -> Json:
+    """A multipart request body: the photo in the field ``file``, and other ``fields``."""
+    photo = BINARY | {
+        "description": "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM, judged by content and by nothing else. At "
+        f"most {settings.max_pixels} pixels. Recommended are photos up to 2048×2048."
+    }
+    schema = {"type": "object", "properties": {"file": photo} | fields} | ({"required": ["file"]} if required else {})
+    types = ", ".join(f"image/{kind}" for kind in PICTURE_TYPES)
+    limits = f"At most {settings.max_upload_bytes} bytes; the fields other than `file` at most 500000 bytes together."
+    content = {"multipart/form-data": {"schema": schema, "encoding": {"file": {"contentType": types}}}}
+    return {"required": True, "description": limits, "content": content}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the document says of a view, see :func:`operation`."""
+
+    tag: str
+    answers: Mapping[int, Json]
+    errors: tuple[int, ...]
+    body: RequestBody | None
+
+
+_OPERATIONS: dict[Callable[..., Any], Operation] = {}
+operation_of = _OPERATIONS.get
+
+
+def operation(
+    tag: str, answers: Mapping[int, Json], *, errors: tuple[int, ...] = (), body: RequestBody | None = None
+) -> Callable[[View], View]:
+    """Put a view into the document. It stands between the view's route and its other decorators.
+
+    The view's name is the operation's id; the first line of its docstring is the summary, the rest the description.
+
+    Args:
+        tag: the group in which the document shows it.
+        answers: by status; beside :data:`ERRORS`, or in their place.
+        errors: statuses in :data:`ERRORS`, beside those of :data:`ANYWHERE`. 401 is that of a view that needs a token.
+        body: what the request has.
+    """
+
+    def describe(view: View) -> View:
+        _OPERATIONS[view] = Operation(tag, answers, errors, body)
+        return view
+
+    return describe

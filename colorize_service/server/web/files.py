@@ -1,0 +1,50 @@
+"""The files that come with the service: its pages, and what they load."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from flask import Response
+from werkzeug.exceptions import NotFound
+
+from colorize_service.server.api.files import send
+
+TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
+
+
+def send_page(folder: Path) -> Response:
+    """The page ``index.html`` of the folder."""
+    return _send(folder, "index.html")
+
+
+def send_asset(folder: Path, name: str) -> Response:
+    """A file that a page loads, by its path below the folder.
+
+    Raises:
+        NotFound: if there is none, or if it is a page itself.
+    """
+    if name not in _etags(folder) or name.endswith(".html"):
+        raise NotFound
+    return _send(folder, name)
+
+
+def _send(folder: Path, name: str) -> Response:
+    # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
+    response = send(folder / name, TYPES[Path(name).suffix], _etags(folder)[name])
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@cache
+def _etags(folder: Path) -> Mapping[str, str]:
+    """Of each file by its path below the folder: made of its content, so that it is the same on all replicas."""
+    files = (path for path in folder.rglob("*") if path.suffix in TYPES)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in files}

@@ -1,5 +1,5 @@
 """What a client reads in the OpenAPI document is what the service has and does. Every answer of every other test is
-compared with it as well, see tests/documented.py."""
+compared with it as well, see tests/support/documented.py."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.core.failures import FailureGroup
 
+from colorize_service.options import OPTIONS
 from colorize_service.server.app import create_app
 from colorize_service.server.settings import Settings
 from tests.server.test_contract import NO_SUCH_ID, exchange
@@ -32,10 +33,53 @@ def operations(document: dict) -> dict[tuple[str, str], dict]:
     }
 
 
-def test_document_and_routes_are_equal(document, tmp_path):
+# What people, browsers and Prometheus ask for, and programs that read the document.
+NOT_FOR_CLIENTS = {"/", "/page/settings.json", "/page/{name}", "/docs", "/docs/{name}", "/openapi.json", "/metrics"}
+
+
+def test_the_document_has_every_call_for_clients_and_no_other(document, tmp_path):
     rules = create_app(Settings(app_check=False, storage_dir=tmp_path)).url_map.iter_rules()
     routes = {(method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)) for rule in rules for method in rule.methods}
-    assert set(operations(document)) == routes
+    assert {path for _, path in routes} >= NOT_FOR_CLIENTS
+    assert set(operations(document)) == {
+        (method, path) for method, path in routes if path not in NOT_FOR_CLIENTS and method not in ("HEAD", "OPTIONS")
+    }
+
+
+def nodes(part: object):
+    """All objects in a part of the document."""
+    if isinstance(part, dict):
+        yield part
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        yield from nodes(each)
+
+
+def test_nothing_is_in_the_document_that_stops_client_generators(document):
+    for node in nodes(document):
+        assert "oneOf" not in node and "not" not in node
+        if node.get("type") == "boolean":
+            assert not {"const", "enum", "default"} & node.keys()
+        if isinstance(node.get("properties"), dict):
+            assert all(isinstance(schema, dict) for schema in node["properties"].values())
+        for link in node.get("links", {}).values():
+            assert "requestBody" not in link
+    assert document["security"] == []
+
+
+def test_the_form_has_the_options_with_the_ranges_that_the_service_takes(document):
+    form = document["paths"]["/colorize"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert "required" not in form  # `file` or `image_id`
+    fields = form["properties"]
+    assert fields["file"]["format"] == "binary"
+    assert set(fields) == {"file", "image_id", "hints"} | {
+        name for name, option in OPTIONS.items() if option.for_every_model
+    }
+    for name, field in fields.items():
+        if name in OPTIONS and OPTIONS[name].for_every_model:
+            option = OPTIONS[name]
+            assert (field["minimum"], field["maximum"], field["default"]) == (option.least, option.most, option.default)
+            assert field["description"] == option.about
 
 
 @pytest.mark.parametrize("app_check", [True, False])
@@ -54,7 +98,7 @@ def test_the_document_is_valid_and_asks_for_a_token_only_where_one_is_needed(ser
 def test_every_part_of_the_document_is_used(document):
     parts = {f"#/components/{kind}/{name}" for kind, names in document["components"].items() for name in names}
     used = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
-    assert parts - used == {"#/components/responses/405"}  # of no operation, as it says that there is none
+    assert parts - used == set()
 
 
 @pytest.mark.parametrize(
@@ -99,6 +143,9 @@ def test_an_answer_that_is_not_as_documented_is_noticed(service):
     for change in (
         {"status_code": 202},
         {"_content": b'{"status": "fine", "model_loaded": true}'},
+        {"_content": b'{"status": "healthy", "model_loaded": "yes"}'},
+        {"_content": b'{"status": "healthy"}'},
+        {"_content": b'{"status": "healthy", "model_loaded": true, "news": 1}'},
         {"headers": {"X-Other": "1"}},
         {"raw": None},
     ):

@@ -1,5 +1,5 @@
-"""What Schemathesis does not read in the document: what a picture is, that ``contentSchema`` says what a text is to
-have in it, and that space around an id does not count."""
+"""What Schemathesis does not read in the document: what a picture is, what hints are, that ``/colorize`` takes a file or
+an id and not both, and that space around an id does not count."""
 
 import io
 import json
@@ -44,13 +44,14 @@ def filter_case(context, case) -> bool:
 
 @schemathesis.hook
 def map_case(context, case):
-    """Any text is hints to Schemathesis: make real ones of it, where the case is to be a valid one."""
+    """Make of a case that is to be a valid one what the service takes."""
     if not isinstance(case.body, dict) or not case.meta.generation.mode.is_positive:
         return case
     hints = case.body.get("hints")
     if isinstance(hints, str):
         case.body["hints"] = HINTS[crc32(hints.encode(errors="replace")) % len(HINTS)]
-    # It also puts a file where the schema has `"file": false`.
     if case.body.get("image_id"):
         case.body.pop("file", None)
+    elif "file" not in case.body:
+        case.body["file"] = PICTURES["image/png"][0]
     return case

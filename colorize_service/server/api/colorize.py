@@ -23,6 +23,7 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
         "pattern": f"^({UUID4})?$",
         "description": "Of an earlier upload, in the place of `file`: one of the two is needed. Space around it does "
         "not count.",
+        "default": "",
     }
     return photo_form(settings, {"image_id": image_id} | option_fields(takes), required=False)
 

@@ -23,7 +23,6 @@ from colorize_service.server.api.operations import (
     operation_of,
     ref,
 )
-from colorize_service.server.api.options import HintField
 from colorize_service.server.api.schemas import ANSWERS, Filename, Id
 from colorize_service.server.app_check import HEADER
 from colorize_service.server.parts import parts, parts_of
@@ -73,7 +72,7 @@ def document(app: Flask, base: str = "/", takes: Collection[str] = EVERY_OPTION)
             statuses |= set(operation.errors)
     about = {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos."}
     components: Json = {
-        "schemas": _schemas(takes),
+        "schemas": _schemas(),
         "headers": HEADERS,
         "parameters": PARAMETERS,
         "responses": {str(status): ERRORS[status] for status in sorted(statuses) if app_check or status != 401},
@@ -124,10 +123,8 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def _schemas(takes: Collection[str]) -> Json:
+def _schemas() -> Json:
     models: list[Any] = [(model, "serialization") for model in ANSWERS]
-    if "hints" in takes:
-        models.append((HintField, "validation"))
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}", schema_generator=_Untitled)
     found: Json = schemas["$defs"]
     return found

@@ -21,6 +21,7 @@ class HintField(BaseModel):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
 
+_EXAMPLE = '[{"x": 0.2, "y": 0.6, "color": "#208030"}]'
 _HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
 
 
@@ -85,14 +86,13 @@ def option_fields(takes: Collection[str]) -> dict[str, dict[str, Any]]:
 
 
 def _schema(option: Option) -> dict[str, Any]:
-    if option.kind is tuple:
-        points = {"type": "array", "maxItems": MOST_HINTS, "items": {"$ref": "#/components/schemas/HintField"}}
-        about = (
-            f"{option.about} A JSON list of at most {MOST_HINTS}, such as "
-            '`[{"x": 0.2, "y": 0.6, "color": "#208030"}]`.'
-        )
-        return {"type": "string", "contentMediaType": "application/json", "contentSchema": points, "description": about}
-    return _ADAPTERS[option.name].json_schema() | ({"default": option.default} if option.for_every_model else {})
+    if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
+        about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
+        return {"type": "string", "description": about, "default": ""}
+    schema = _ADAPTERS[option.name].json_schema()
+    if option.kind is str:
+        return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing
+    return schema | ({"default": option.default} if option.for_every_model else {})
 
 
 def read_options() -> Options:

@@ -160,6 +160,20 @@ def test_public_files_may_be_kept_for_ever_and_shown_on_any_site(result):
     assert re.fullmatch(r'"[^"]+"', response.headers["ETag"]), "the ETag must be strong"
 
 
+def test_a_download_may_be_kept_by_its_client_and_by_no_cache_on_the_way(api, result):
+    name = result[0].rpartition("/")[2].removesuffix(".jpg")
+    response = api.get(f"/download/{name}")
+    assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_of_other_origins_can_read_the_headers_that_they_need(api, result):
+    for url in (result[0], f"{api.url}/health", f"{api.url}/missing"):
+        response = requests.get(url, headers={"Origin": "https://example.com"}, timeout=5)
+        exposed = {name.strip() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
+        assert exposed == {"Content-Disposition", "ETag", "Retry-After", "X-Request-ID"}
+
+
 def test_a_browser_that_has_the_file_is_not_sent_it_again(result):
     url, response = result
     again = requests.get(url, headers={"If-None-Match": response.headers["ETag"]}, timeout=5)

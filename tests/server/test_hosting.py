@@ -102,6 +102,7 @@ def test_with_a_wrong_bundle_the_service_starts_and_says_what_is_wrong(serve, tm
     assert health.status_code == 503
     assert set(health.json()) == {"status", "model_loaded", "detail"}
     assert (health.json()["status"], health.json()["model_loaded"]) == ("unhealthy", False)
+    assert health.headers["Retry-After"] == "300"  # nothing to hope for soon, as there is while it is being loaded
     refused = post(service.url, gray_jpeg)
     assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0 and refused.json()["detail"]
     uploaded = post(service.url, gray_jpeg, "/upload")

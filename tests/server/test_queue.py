@@ -1,5 +1,6 @@
 """The queue: nobody is forgotten, nobody overtakes, and no more are in work than allowed."""
 
+import contextlib
 import threading
 import time
 
@@ -105,3 +106,26 @@ def test_turns_that_come_just_as_their_owner_gives_up_are_not_lost():
     for thread in threads:
         thread.join()
     assert queue.busy == 0 and not queue.waiting
+
+
+@pytest.mark.parametrize(
+    ("in_work", "waiting", "seconds"), [(1, 0, 1), (1, 3, 4), (1, 9, 10), (4, 6, 2), (1, 200, 120)]
+)
+def test_who_is_refused_is_told_to_come_back_when_the_line_may_be_done(in_work, waiting, seconds):
+    queue = WorkQueue(in_work, waiting, timeout=60)
+    leave = threading.Event()
+
+    def hold() -> None:
+        with contextlib.suppress(Abandoned), queue.turn(leave.is_set):
+            leave.wait(30)
+
+    others = [threading.Thread(target=hold) for _ in range(in_work + waiting)]
+    for other in others:
+        other.start()
+    wait_until(lambda: (queue.busy, queue.waiting) == (in_work, waiting), 10)
+    with pytest.raises(Busy) as refusal:
+        queue.check()
+    leave.set()
+    for other in others:
+        other.join()
+    assert refusal.value.retry_after == seconds

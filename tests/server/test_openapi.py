@@ -113,8 +113,8 @@ def test_every_part_of_the_document_is_used(document):
 )
 def test_what_the_server_may_answer_to_any_request_it_does_answer(service, document, status, line, header):
     for (method, path), operation in operations(document).items():
-        path = re.sub(r"\{\w+\}", NO_SUCH_ID, path)
-        request = f"{method} {path}{line} HTTP/1.1\r\nHost: x\r\n" + (f"{header}\r\n" if header else "") + "\r\n"
+        target = re.sub(r"\{\w+\}", NO_SUCH_ID, path) + line
+        request = f"{method} {target} HTTP/1.1\r\nHost: x\r\n" + (f"{header}\r\n" if header else "") + "\r\n"
         answer, headers, body = exchange(service.url, request.encode())
         assert answer == status and str(status) in operation["responses"], f"{method} {path}"
         assert headers["content-type"] == "application/json" and list(json.loads(body)) == ["detail"]

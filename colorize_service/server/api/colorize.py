@@ -32,7 +32,7 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
 @operation(
     "Photos",
     success(Colorized, links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}),
-    errors=(401, 404, 413, 499),
+    errors=(401, 404, 413, 415, 499),
     body=_form,
 )
 @app_check_required

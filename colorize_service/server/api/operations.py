@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from flask import Response
 
 from colorize_service.server.api.schemas import Body, Error
+from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
 from colorize_service.server.settings import Settings
 
 Json = dict[str, Any]
@@ -106,8 +107,9 @@ ERRORS = {
     404: _error("There is nothing at this address, or no upload with this id."),
     408: _error("The request took too long to arrive; from a proxy in front."),
     412: _error("The file is not the one that `If-Match` names.", _ID),
-    413: _error("The request's body is over the limit.", _ID),
+    413: _error("The request's body or its form is over the limit that the sentence names.", _ID),
     414: _error("The address is too long."),
+    415: _error("The request's body is compressed: it has a `Content-Encoding`.", _ID),
     416: _error("The range is outside of the file.", _ID, "Content-Range"),
     417: _error("The header `Expect` asks for what the server does not know."),
     431: _error("The request's headers are too long."),
@@ -134,7 +136,10 @@ def photo_form(settings: Settings, fields: Json, required: bool) -> Json:
     }
     schema = {"type": "object", "properties": {"file": photo} | fields} | ({"required": ["file"]} if required else {})
     types = ", ".join(f"image/{kind}" for kind in PICTURE_TYPES)
-    limits = f"At most {settings.max_upload_bytes} bytes; the fields other than `file` at most 500000 bytes together."
+    limits = (
+        f"At most {settings.max_upload_bytes} bytes and {MOST_FIELDS} fields; the fields without a file at most "
+        f"{MOST_TEXT_BYTES} bytes together. Fields that mean nothing are ignored."
+    )
     content = {"multipart/form-data": {"schema": schema, "encoding": {"file": {"contentType": types}}}}
     return {"required": True, "description": limits, "content": content}
 

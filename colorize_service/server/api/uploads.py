@@ -16,7 +16,7 @@ blueprint = Blueprint("uploads", __name__)
 @operation(
     "Photos",
     success(Uploaded, links={"uploaded": ("filename", "filename")}),
-    errors=(401, 413, 499),
+    errors=(401, 413, 415, 499),
     body=lambda settings, _: photo_form(settings, {}, required=True),
 )
 @app_check_required

@@ -19,6 +19,8 @@ _RGB_TO_XYZ = (
 )
 _XYZ_TO_RGB = tuple(map(tuple, np.linalg.inv(np.array(_RGB_TO_XYZ)).tolist()))
 
+#: Shares of linear red, green and blue in relative luminance, CIE Y.
+LUMINANCE = _RGB_TO_XYZ[1]
 #: Shares of red, green and blue in luma, gamma-encoded (BT.601).
 LUMA = (0.299, 0.587, 0.114)
 #: Blue less luma over Cb, and red less luma over Cr.

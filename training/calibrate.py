@@ -7,10 +7,14 @@ prints the figures of ``training.evaluate`` there: settings of equal colourfulne
 """
 
 import argparse
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from colorize_service import colour
 from colorize_service.imaging import add_chroma, open_photo, shrink
@@ -19,67 +23,72 @@ from training import checkpoints, metrics
 from training.evaluate import SIDE, chroma_of
 from training.export import load_model, processing
 from training.losses import bin_rarity
-from training.photos import SPLITS, validation_photos
-from training.shipped import MAX_PIXELS, decoded, resized
+from training.network import ColorizeNetLite
+from training.photos import SPLITS, Photo, validation_photos
+from training.shipped import MAX_PIXELS, Pixels, decoded, resized
+
+Floats = NDArray[np.float32]
 
 
 class Seen:
     """A photo as the service decodes and shrinks it."""
 
-    def __init__(self, photo, shorter_side):
+    def __init__(self, photo: Photo, shorter_side: int):
         self.luma = open_photo(photo.data, max_pixels=MAX_PIXELS).luma()
         self.small = shrink(self.luma, processing(shorter_side).size(*self.luma.size))
         self.original = resized(photo.rgb, SIDE, SIDE)
 
-    def result(self, ab):
-        """The service's picture with this chroma, float32 (2, h, w), compared later: sRGB uint8 (SIDE, SIDE, 3)."""
+    def result(self, ab: Floats) -> Pixels:
+        """What the service makes of this chroma, float32 (2, h, w): sRGB uint8 (SIDE, SIDE, 3), to be compared."""
         chroma = colour.chroma(colour.lightness(self.small), ab)
         return resized(decoded(add_chroma(self.luma, chroma, JPEG_QUALITY, self.small)), SIDE, SIDE)
 
 
-def logits_of(model, seen):
+def logits_of(model: ColorizeNetLite, seen: Seen) -> Tensor:
     """Logits over the bins, float16 (Q, h, w), of one photo without hints."""
     luminance = torch.from_numpy(colour.lightness(seen.small))[None, None]
     with torch.no_grad():
         return model(luminance, torch.zeros(1, 3, *seen.small.shape))[0][0].half()
 
 
-def small_chroma(model, logits, temperature, shift):
+def small_chroma(model: ColorizeNetLite, logits: Sequence[Tensor], temperature: float, shift: Tensor) -> list[Floats]:
     """Decode all photos' logits with ``shift``, float32 (Q,), added: list of float32 (2, h, w)."""
     model.temperature.fill_(temperature)
     return [model.decode(scores[None].float() + shift[None, :, None, None])[0].numpy() for scores in logits]
 
 
-def without_cast(chroma, share):
+def without_cast(chroma: Sequence[Floats], share: float) -> list[Floats]:
     """Take away that share of each picture's mean: list of float32 (2, h, w)."""
     return [ab - np.float32(share) * ab.mean(axis=(1, 2), keepdims=True) for ab in chroma]
 
 
-def measure(chroma, photos, vividness):
-    """PSNR, chroma error, chroma kept and colourfulness, float (4,), means over the photos, list of Seen."""
+def measure(chroma: Sequence[Floats], photos: Sequence[Seen], vividness: float) -> NDArray[np.float64]:
+    """PSNR, chroma error, chroma kept and colourfulness, float (4,), means over the photos."""
     rows, true_chroma = [], []
     for ab, seen in zip(chroma, photos, strict=True):
-        result = seen.result(ab * vividness)
+        result = seen.result(ab * np.float32(vividness))
         result_ab, original_ab = chroma_of(result), chroma_of(seen.original)
         true_chroma.append(metrics.mean_chroma(original_ab))
         error, kept = metrics.chroma_error(result_ab, original_ab), metrics.mean_chroma(result_ab)
         rows.append([metrics.psnr(result, seen.original), error, kept, metrics.colourfulness(result)])
-    means = np.mean(rows, axis=0)
+    means = np.array(rows).mean(axis=0)
     means[2] /= np.mean(true_chroma)
     return means
 
 
-def at_colourfulness(chroma, photos, wanted, rounds=8):
+def at_colourfulness(
+    chroma: Sequence[Floats], photos: Sequence[Seen], wanted: float, rounds: int = 8
+) -> tuple[float, NDArray[np.float64]]:
     """The vividness at which the results have the wanted colourfulness, by bisection, and the figures there."""
     low, high = 0.6, 2.4
     for _ in range(rounds):
-        vividness = np.float32(np.sqrt(low * high))
+        vividness = math.sqrt(low * high)
         means = measure(chroma, photos, vividness)
         low, high = (vividness, high) if means[3] < wanted else (low, vividness)
     return vividness, means
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, nargs="+", help="several of one run are averaged")
@@ -110,9 +119,9 @@ def main(argv=None):
                 chroma = small_chroma(model, logits, temperature, -rebalance * rarity)
                 for cast in args.cast:
                     settled = at_colourfulness(without_cast(chroma, cast), seen, args.colourfulness)
-                    vividness, (psnr, error, kept, colour) = settled
+                    vividness, (psnr, error, kept, colourful) = settled
                     settings = f"{side} | {temperature} | {rebalance} | {cast} | {vividness:.2f}"
-                    print(f"| {settings} | {psnr:.2f} | {error:.2f} | {kept:.2f} | {colour:.1f} |", flush=True)
+                    print(f"| {settings} | {psnr:.2f} | {error:.2f} | {kept:.2f} | {colourful:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

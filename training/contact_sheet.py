@@ -4,30 +4,31 @@ Each photo three times: gray, colorized, original. They are taken by a fixed see
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from training.photos import SPLITS, validation_photos
-from training.shipped import Shipped
+from training.photos import SPLITS, Photo, validation_photos
+from training.shipped import Pixels, Shipped
 
 CELL = 148
 GAP = 4
 
 
-def choose(photos, count, seed):
+def choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     """``count`` of the photos by seed, in the order in which the seed drew them."""
     return [photos[i] for i in np.random.default_rng(seed).choice(len(photos), count, replace=False)]
 
 
-def triple(photo, model):
+def triple(photo: Photo, model: Shipped) -> tuple[Pixels, Pixels, Pixels]:
     """Gray, colorized and original version of a photo, three sRGB uint8 (H, W, 3)."""
     return model.gray(photo.data), model.colorize(photo.data), photo.rgb
 
 
-def draw(triples, columns):
-    """Lay out triples of pictures, ``columns`` triples in a row, each picture fitted into a square cell; an Image."""
+def draw(triples: Sequence[tuple[Pixels, Pixels, Pixels]], columns: int) -> Image.Image:
+    """Lay out triples of pictures, ``columns`` triples in a row, each picture fitted into a square cell."""
     rows = -(-len(triples) // columns)
     width, height = columns * (3 * CELL + 3 * GAP) - GAP, rows * (CELL + GAP) - GAP
     sheet = Image.new("RGB", (width, height), "white")
@@ -39,7 +40,7 @@ def draw(triples, columns):
     return sheet
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the sheet."""
     parser = argparse.ArgumentParser(prog="python -m training.contact_sheet", description=__doc__)
     parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar and val-diverse.tar")

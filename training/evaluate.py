@@ -42,8 +42,8 @@ def random_hints(rgb: Pixels, name: str, count: int) -> list[Hint]:
     return hints
 
 
-def figures(result: Pixels, original: Pixels) -> NDArray[np.float64]:
-    """FIGURES of one picture, float (6,)."""
+def figures(result: Pixels, original: Pixels, surfaces: metrics.Labels) -> NDArray[np.float64]:
+    """FIGURES of one picture, float (6,); surfaces: the original's ``metrics.segments``."""
     ab, true = chroma_of(result), chroma_of(original)
     return np.array(
         [
@@ -52,7 +52,7 @@ def figures(result: Pixels, original: Pixels) -> NDArray[np.float64]:
             metrics.chroma_error(ab, true),
             metrics.mean_chroma(ab),
             metrics.colourfulness(result),
-            metrics.variation_within(ab, metrics.segments(colour.lab(original))),
+            metrics.variation_within(ab, surfaces),
         ]
     )
 
@@ -74,8 +74,10 @@ def measure(photos: Iterable[Photo], models: Mapping[str, Shipped], hints: int) 
     rows: dict[str, list[NDArray[np.float64]]] = {}
     for photo in photos:
         made = results(photo, models, hints)
+        original = made["original"]
+        surfaces = metrics.segments(colour.lab(original))
         for label, result in made.items():
-            rows.setdefault(label, []).append(figures(result, made["original"]))
+            rows.setdefault(label, []).append(figures(result, original, surfaces))
     return {label: np.array(values) for label, values in rows.items()}
 
 

@@ -1,10 +1,13 @@
 """Write the bundle: ``python -m training.export --checkpoint FILE… --out DIR``.
 
 The ONNX graph takes luminance and hints and gives chroma; normalisation, decoding and temperature are inside. Its
-weights are stored as float16, and cast to float32 when the model is loaded.
+second output, the logits that chroma is decoded from, costs nothing, as they are made anyhow; which chroma each stands
+for is in the file's metadata, ``bins``. Weights are stored as float16, and cast to float32 when the model is loaded.
 """
 
 import argparse
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from colorize_service.bundle import Manifest
 from colorize_service.inference.lite import Processing
@@ -20,6 +23,7 @@ from training import checkpoints
 from training.graph import halve_weights, skip_without_hints
 from training.hint_spread import HintSpread
 from training.losses import bin_rarity
+from training.network import ColorizeNetLite
 
 SHORTER_SIDE = 192
 MULTIPLE = 32
@@ -35,23 +39,34 @@ SOURCE = (
 
 
 class Graph(nn.Module):
-    """What is exported: ``ColorizeNetLite.colorize``."""
+    """What is exported."""
 
-    def __init__(self, model):
+    def __init__(self, model: ColorizeNetLite):
         super().__init__()
         self.model = model
 
-    def forward(self, luminance, hints):
-        """Chroma for luminance and hints, as ``ColorizeNetLite.colorize``."""
-        return self.model.colorize(luminance, hints)
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        """For luminance and hints what ``ColorizeNetLite.colorize`` gives, and the logits of its ``forward``."""
+        # Not by calling the model, which would put its name before those of all nodes.
+        logits, trust = self.model.forward(luminance, hints)
+        return self.model.settle(logits, trust), logits
 
 
-def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
+def load_model(
+    soup: checkpoints.Checkpoint,
+    temperature: float | None = None,
+    rebalance: float = 0.0,
+    vividness: float = 1.0,
+    cast: float = 0.0,
+) -> ColorizeNetLite:
     """The model of ``checkpoints.soup``, ready to run.
 
-    temperature: of the annealed mean, instead of the trained one. vividness: factor on chroma. cast: share of the
-    picture's mean chroma to take away. rebalance: how much of the training weights of rare bins is taken back, 0 none
-    and 1 all; they act on the chances like a factor, so the head's bias can undo them.
+    Args:
+        temperature: of the annealed mean, instead of the trained one.
+        rebalance: how much of the training weights of rare bins is taken back, 0 none and 1 all; they act on the
+            chances like a factor, so the head's bias can undo them.
+        vividness: factor on chroma that no hint decided.
+        cast: share of the picture's mean chroma to take away.
     """
     model = checkpoints.network(soup)
     with torch.no_grad():
@@ -60,14 +75,14 @@ def load_model(soup, temperature=None, rebalance=0.0, vividness=1.0, cast=0.0):
         model.vividness.fill_(vividness)
         model.cast.fill_(cast)
         rarity = bin_rarity(soup["prior"].numpy())
-        model.head.bias -= rebalance * torch.from_numpy(np.log(rarity)).float()
+        model.get_parameter("head.bias").sub_(rebalance * torch.from_numpy(np.log(rarity)).float())
     return model
 
 
-def write_onnx(model, path):
+def write_onnx(model: ColorizeNetLite, path: Path) -> None:
     """Export the model to ``path`` with dynamic batch, height and width."""
     luminance, hints = torch.rand(1, 1, 192, 256) * 100, torch.zeros(1, 3, 192, 256)
-    axes = {0: "n", 2: "height", 3: "width"}
+    axes, quarter_axes = {0: "n", 2: "height", 3: "width"}, {0: "n", 2: "height_4", 3: "width_4"}
     torch.onnx.export(
         Graph(model).eval(),
         (luminance, hints),
@@ -75,15 +90,16 @@ def write_onnx(model, path):
         dynamo=False,
         opset_version=OPSET,
         input_names=["luminance", "hints"],
-        output_names=["ab"],
-        dynamic_axes={"luminance": axes, "hints": axes, "ab": {0: "n", 2: "height_4", 3: "width_4"}},
+        output_names=["ab", "logits"],
+        dynamic_axes={"luminance": axes, "hints": axes, "ab": quarter_axes, "logits": quarter_axes},
     )
     graph = halve_weights(skip_without_hints(onnx.load(str(path)), HintSpread.outputs))
+    onnx.helper.set_model_props(graph, {"bins": json.dumps(model.bins.int().tolist(), separators=(",", ":"))})
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
 
 
-def compare(model, path):
+def compare(model: ColorizeNetLite, path: Path) -> Iterator[tuple[tuple[int, int, int, str], float]]:
     """Yield (shape, greatest difference in ab) between ONNX and torch on random pictures with and without hints."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
@@ -98,12 +114,12 @@ def compare(model, path):
             yield (n, height, width, "hints" if with_hints else "no hints"), float(np.abs(got - expected).max())
 
 
-def processing(shorter_side):
+def processing(shorter_side: int) -> Processing:
     """The size at which the service lets the model see photos, with their shorter side at ``shorter_side`` pixels."""
     return Processing(shorter_side, MULTIPLE, MAX_PIXELS)
 
 
-def manifest(version, shorter_side, encoder):
+def manifest(version: str, shorter_side: int, encoder: str) -> Manifest:
     """The bundle's manifest, still without its files."""
     return Manifest(
         kind="lite",
@@ -115,7 +131,7 @@ def manifest(version, shorter_side, encoder):
     )
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Write ONNX and manifest, and print how far ONNX is from torch."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, nargs="+", help="several of one run are averaged")

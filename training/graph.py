@@ -1,20 +1,22 @@
 """What is done to the exported ONNX graph: smaller weights, and no work for hints where there are none."""
 
+from collections.abc import Iterable
+
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 # The exporter names a module's nodes after it.
 _SPREAD = "/spread/"
 
 
-def halve_weights(graph, smallest=1024):
+def halve_weights(model: ModelProto, smallest: int = 1024) -> ModelProto:
     """Store the float32 weights of an ONNX model as float16, each behind a Cast that the runtime folds on loading.
 
     Tensors of fewer than ``smallest`` values stay as they are: they cost nothing, and norms and constants need
     precision.
     """
     casts = []
-    for weight in graph.graph.initializer:
+    for weight in model.graph.initializer:
         values = numpy_helper.to_array(weight)
         if weight.data_type != TensorProto.FLOAT or values.size < smallest or np.abs(values).max() > 6e4:
             continue
@@ -22,11 +24,11 @@ def halve_weights(graph, smallest=1024):
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
         casts.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
-        graph.graph.node.insert(0, cast)
-    return graph
+        model.graph.node.insert(0, cast)
+    return model
 
 
-def skip_without_hints(model, planes):
+def skip_without_hints(model: ModelProto, planes: int) -> ModelProto:
     """Put the spreading of hints behind an If of the ONNX ``model``: without hints its ``planes`` are zero."""
     nodes = model.graph.node
     outside, inside = _split(nodes)
@@ -53,13 +55,14 @@ def skip_without_hints(model, planes):
     return model
 
 
-def _split(nodes):
+def _split(nodes: Iterable[NodeProto]) -> tuple[list[NodeProto], list[NodeProto]]:
     """The nodes that stay where they are, and those that only spread hints; both in order."""
+    nodes = list(nodes)
     outside = [node for node in nodes if not node.name.startswith(_SPREAD)]
     spreading = [node for node in nodes if node.name.startswith(_SPREAD)]
     if not spreading:
         raise ValueError(f"the exporter has named no node {_SPREAD}…")
-    inside = []
+    inside: list[NodeProto] = []
     wanted = {name for node in outside for name in node.input} - set(spreading[-1].output)
     for node in reversed(spreading):
         # What the exporter shares with other parts stays, with all that it needs.
@@ -71,7 +74,7 @@ def _split(nodes):
     return [node for node in nodes if node.name not in inner], inside
 
 
-def _zeros(like, planes, name):
+def _zeros(like: str, planes: int, name: str) -> list[NodeProto]:
     """Nodes that make ``planes`` of zeros of the batch and size of the tensor ``like``."""
     return [
         helper.make_node("Shape", [like], [f"{name}_n"], start=0, end=1),

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from training.bins import AB_SCALE
 
@@ -10,21 +10,26 @@ from training.bins import AB_SCALE
 class HintPyramid:
     """Sparse hints averaged over cells of several sizes; only hinted pixels count."""
 
-    def __init__(self, sums):
+    def __init__(self, sums: dict[int, Tensor]):
+        """
+        Args:
+            sums: by the side of the cells in pixels, (N, 3, H/cell, W/cell): means of a* and b* over AB_SCALE times the
+                mask, and of the mask.
+        """
         self._sums = sums
 
-    def mass(self, cell):
+    def mass(self, cell: int) -> Tensor:
         """Share of hinted pixels in each cell of ``cell`` pixels: (N, 1, H/cell, W/cell)."""
         return self._sums[cell][:, 2:]
 
-    def at(self, cell):
+    def at(self, cell: int) -> Tensor:
         """Mean hinted chroma over AB_SCALE and presence, 0 or 1: (N, 3, H/cell, W/cell), zero without a hint."""
         sums = self._sums[cell]
         mass = sums[:, 2:]
         return torch.cat([sums[:, :2] / mass.clamp(min=1e-6), (mass > 0).to(sums.dtype)], dim=1)
 
 
-def hint_pyramid(hints):
+def hint_pyramid(hints: Tensor) -> HintPyramid:
     """Pool hints (N, 3, H, W), a*, b*, mask, to cells of 4, 8 and 16 pixels."""
     mask = hints[:, 2:]
     sums = {4: F.avg_pool2d(torch.cat([hints[:, :2] * mask / AB_SCALE, mask], dim=1), 4)}
@@ -33,7 +38,7 @@ def hint_pyramid(hints):
     return HintPyramid(sums)
 
 
-def _grid(x):
+def _grid(x: Tensor) -> Tensor:
     """Row and column of each cell of x (N, C, h, w), float (h * w, 2), in an exportable form."""
     ones = torch.ones_like(x[0, 0])
     rows, columns = torch.cumsum(ones, 0) - 1.0, torch.cumsum(ones, 1) - 1.0
@@ -52,7 +57,7 @@ class HintSpread(nn.Module):
     width = 16
     outputs = 3 * heads
 
-    def __init__(self, inputs):
+    def __init__(self, inputs: int):
         super().__init__()
         self.query = nn.Conv2d(inputs, self.heads * self.width, 1)
         self.key = nn.Conv2d(inputs, self.heads * self.width, 1)
@@ -60,13 +65,13 @@ class HintSpread(nn.Module):
         self.null = nn.Parameter(torch.zeros(self.heads))
         self.log_falloff = nn.Parameter(torch.tensor([0.03, 0.2, 1.0, 5.0]).log())
 
-    def forward(self, features, pyramid):
-        """features: (N, inputs, H/8, W/8). pyramid: HintPyramid. Returns (N, 3 * heads, H/8, W/8)."""
+    def forward(self, features: Tensor, pyramid: HintPyramid) -> Tensor:
+        """(N, inputs, H/8, W/8) to (N, 3 * heads, H/8, W/8)."""
         # Distances and the mask's -1e4 need float32 under autocast too.
         with torch.autocast(features.device.type, enabled=False):
             return self._spread(features.float(), pyramid)
 
-    def _spread(self, features, pyramid):
+    def _spread(self, features: Tensor, pyramid: HintPyramid) -> Tensor:
         n, _, height, width = features.shape
         mass = pyramid.mass(8)
         key = F.avg_pool2d(self.key(features) * mass, 2) / F.avg_pool2d(mass, 2).clamp(min=1e-6)

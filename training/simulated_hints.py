@@ -4,14 +4,22 @@ After Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep 
 float32 (3, H, W): a*, b* and a mask that is 1 where a hint lies, all zero elsewhere.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+#: Rows and columns of a square.
+Patch = tuple[slice, slice]
 
 # Share of the training pictures that get hints.
 HINTED = 0.4
 
 
-def choose_patches(height, width, rng, count, largest=9):
-    """Choose ``count`` square patches of 1 to ``largest`` pixels: list of (rows, columns), slices.
+def choose_patches(height: int, width: int, rng: Generator, count: int, largest: int = 9) -> list[Patch]:
+    """Choose ``count`` square patches of 1 to ``largest`` pixels a side.
 
     Half of them fall anywhere, half near the centre, where the subject is.
     """
@@ -28,7 +36,7 @@ def choose_patches(height, width, rng, count, largest=9):
     return patches
 
 
-def paint_hints(ab, patches):
+def paint_hints(ab: Floats, patches: Iterable[Patch]) -> Floats:
     """Return the hint map, float32 (3, H, W): each patch has the mean chroma of what it covers in ab (2, H, W)."""
     hints = np.zeros((3, *ab.shape[1:]), np.float32)
     for rows, columns in patches:
@@ -37,18 +45,22 @@ def paint_hints(ab, patches):
     return hints
 
 
-def random_count(rng):
+def random_count(rng: Generator) -> int:
     """How many hints a training picture gets: mostly none, else 1 to 30, few more often than many."""
     if rng.random() >= HINTED:
         return 0
     return int(np.exp(rng.uniform(0.0, np.log(31.0))))
 
 
-def connected(same, seed, rounds=160):
+def connected(same: Floats, seed: Floats, rounds: int = 160) -> Floats:
     """Limit likeness to what is connected with a seed: morphological reconstruction (Vincent 1993).
 
-    same, seed: float32 (h, w). Each cell gets the likeness of the weakest cell on the best path to the seed, of at most
-    ``rounds`` steps.
+    Args:
+        same, seed: float32 (h, w), 0 to 1.
+        rounds: steps that a path has at most.
+
+    Returns:
+        float32 (h, w): the likeness of the weakest cell on the best path from each cell to the seed.
     """
     reached = np.minimum(same, seed)
     for _ in range(rounds):
@@ -61,11 +73,18 @@ def connected(same, seed, rounds=160):
     return reached
 
 
-def surface(luminance, ab, patch, spread=9.0):
-    """How much each pixel belongs to the surface under one patch: float32 (H, W), 0..1.
+def surface(luminance: Floats, ab: Floats, patch: Patch, spread: float = 9.0) -> Floats:
+    """How much each pixel belongs to the surface under one patch.
 
-    luminance: float32 (H, W). ab: float32 (2, H, W); H and W multiples of 4. The surface is what has about the same
-    Lab colour as the patch (Gaussian of ``spread``, lightness counted half) and is connected with it.
+    The surface is what has about the same Lab colour as the patch (Gaussian of ``spread``, lightness counted half) and
+    is connected with it.
+
+    Args:
+        luminance: float32 (H, W); H and W are multiples of 4.
+        ab: float32 (2, H, W).
+
+    Returns:
+        float32 (H, W), 0 to 1.
     """
     here, tone = ab[(slice(None), *patch)].mean(axis=(1, 2)), luminance[patch].mean()
     distance = (ab[0] - here[0]) ** 2 + (ab[1] - here[1]) ** 2 + (0.5 * (luminance - tone)) ** 2
@@ -80,11 +99,17 @@ def surface(luminance, ab, patch, spread=9.0):
     return np.minimum(same, reached)
 
 
-def recolour(luminance, ab, patch, rng):
+def recolour(luminance: Floats, ab: Floats, patch: Patch, rng: Generator) -> Floats:
     """Give the surface under one patch another colour, to teach the model to obey hints that it would not have guessed.
 
-    luminance: float32 (H, W). ab: float32 (2, H, W); H and W multiples of 4. All of the surface moves by the same
-    chroma. Returns the new ab, float32 (2, H, W).
+    All of the surface moves by the same chroma.
+
+    Args:
+        luminance: float32 (H, W); H and W are multiples of 4.
+        ab: float32 (2, H, W).
+
+    Returns:
+        The new ab, float32 (2, H, W).
     """
     angle, chroma = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(8.0, 60.0)
     move = np.array([chroma * np.cos(angle), chroma * np.sin(angle)], np.float32)

@@ -1,4 +1,4 @@
-"""Measure where a hint's colour goes: ``python -m training.stray --photos DIR --bundle FILE…``.
+"""Measure where a hint's colour goes: ``python -m training.stray --photos DIR --bundle DIR…``.
 
 Each photo gets one strong hint that nobody would guess, at a random place, and is compared with itself without it: on
 the connected surface under the hint (``training.simulated_hints.surface``) its chroma should change, elsewhere not.
@@ -6,16 +6,18 @@ the connected surface under the hint (``training.simulated_hints.surface``) its 
 
 import argparse
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorize_service import colour
 from colorize_service.options import Hint
 from training.batches import quarter
 from training.evaluate import chroma_of
-from training.photos import SPLITS, validation_photos
-from training.shipped import Shipped, resized
+from training.photos import SPLITS, Photo, validation_photos
+from training.shipped import Pixels, Shipped, resized
 from training.simulated_hints import surface
 
 CHROMA = 45.0
@@ -23,9 +25,15 @@ VISIBLE = 10.0
 LIGHTNESS = 55.0
 
 
-def prepare(rgb, name):
-    """The hint, and membership of the surface under it, float32 (h, w) in cells of 4 pixels; rgb: (H, W, 3), uint8,
-    H and W multiples of 4."""
+def prepare(rgb: Pixels, name: str) -> tuple[Hint, NDArray[np.float32]]:
+    """A hint that nobody would guess, always the same one for a name, and the surface under it.
+
+    Args:
+        rgb: uint8 (H, W, 3), H and W multiples of 4.
+
+    Returns:
+        The hint, and how much each cell of 4x4 pixels belongs to the surface, float32 (H/4, W/4), 0 to 1.
+    """
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     height, width = rgb.shape[:2]
     lab = colour.lab(rgb).transpose(2, 0, 1)
@@ -33,11 +41,16 @@ def prepare(rgb, name):
     top, left = int(y * height) - 2, int(x * width) - 2
     member = surface(lab[0], lab[1:], (slice(top, top + 5), slice(left, left + 5)))
     hinted = colour.rgb(np.array([LIGHTNESS, CHROMA * np.cos(angle), CHROMA * np.sin(angle)], np.float32))
-    return Hint(x, y, tuple(int(part) for part in hinted)), quarter(member[None])[0]
+    red, green, blue = (int(part) for part in hinted)
+    return Hint(x, y, (red, green, blue)), quarter(member[None])[0]
 
 
-def figures(model, photo):
-    """Chroma change on the surface and off it, and the share of the latter that changes visibly; float (3,)."""
+def figures(model: Shipped, photo: Photo) -> NDArray[np.float64] | None:
+    """Chroma change on the surface and off it, and the share of the latter that changes visibly.
+
+    Returns:
+        float (3,); None if the surface is the whole picture.
+    """
     rgb = photo.rgb
     height, width = (side // 4 * 4 for side in rgb.shape[:2])
     hint, member = prepare(resized(rgb, width, height), photo.name)
@@ -47,7 +60,7 @@ def figures(model, photo):
     return np.array([np.average(change, weights=member), off.mean(), (off > VISIBLE).mean()]) if off.size else None
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m training.stray", description=__doc__)
     parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar and val-diverse.tar")

@@ -1,4 +1,4 @@
-"""What the model is trained on: crops, degraded luminance, hints."""
+"""What the model is trained on: crops, their luminance, hints."""
 
 import io
 
@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from training.batches import make_batch, make_example
-from training.degrade import border, degrade
-from training.photos import CropSampler, Photo
+from training.photos import SPLITS, CropSampler, Photo, read_photos, training_tars, validation_photos
 from training.simulated_hints import choose_patches, paint_hints, recolour
 
 
@@ -26,22 +25,6 @@ def png(rgb):
 @pytest.fixture
 def photo(rng):
     return rng.integers(0, 256, (160, 213, 3), dtype=np.uint8)
-
-
-def test_degraded_luminance_stays_in_range_and_shape(rng):
-    plane = rng.uniform(0, 100, (96, 128)).astype(np.float32)
-    for _ in range(60):
-        worn, frame = degrade(plane, rng, old_share=1.0)
-        assert worn.shape == plane.shape and worn.dtype == np.float32
-        assert worn.min() >= 0 and worn.max() <= 100
-        assert frame is None or frame.shape == plane.shape
-
-
-def test_border_has_one_tone(rng):
-    plane = rng.uniform(20, 80, (100, 100)).astype(np.float32)
-    framed, frame = border(plane, rng)
-    assert len(np.unique(framed[frame])) <= 1
-    assert np.array_equal(framed[~frame], plane[~frame])
 
 
 def test_hints_have_the_mean_colour_of_their_patch(rng):
@@ -90,3 +73,34 @@ def test_batch_shapes_are_multiples_of_32(photo, rng):
     assert height % 32 == width % 32 == 0
     assert batch.hints.shape == (n, 3, height, width)
     assert batch.ab.shape == (n, 2, height // 4, width // 4)
+
+
+def test_some_crops_come_close():
+    # Each pixel says in which row it stands.
+    rows = np.repeat(np.repeat(np.arange(160, dtype=np.uint8)[:, None], 160, axis=1)[..., None], 3, axis=2)
+    sampler = CropSampler([Photo("a-0.png", "a", png(rows))], seed=0)
+    heights = np.array([np.ptp(sampler.crop(64, 64).astype(int)) / 160 for _ in range(300)])
+    assert heights.min() > 0.25 and heights.max() > 0.9
+    # 15 % are 30 to 55 % as high as the photo.
+    assert 20 < np.sum(heights < 0.53) < 80
+
+
+def test_settings_are_chosen_on_photos_that_are_not_reported(photos):
+    for split, count in (("val", 4), ("val-diverse", 3)):
+        parts = [
+            [photo.name for photo in validation_photos(photos, split, part)] for part in ("choose", "report", "all")
+        ]
+        choose, report, everything = parts
+        assert not set(choose) & set(report)
+        assert sorted(choose + report) == sorted(everything) and len(everything) == count
+        assert choose == everything[::3]
+
+
+def test_nothing_is_trained_on_that_is_measured_on(photos):
+    trained_on = {photo.data for photo in read_photos(training_tars(photos))}
+    measured = {photo.data for split in SPLITS for photo in validation_photos(photos, split)}
+    assert len(trained_on) == 4 and not trained_on & measured
+
+
+def test_a_source_can_be_left_out(photos):
+    assert {photo.source for photo in read_photos(training_tars(photos), exclude=["wood"])} == {"sea"}

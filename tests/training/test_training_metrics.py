@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from training import metrics
 
@@ -45,3 +47,63 @@ def test_colourfulness(picture):
     red[..., 0] = 200
     assert metrics.colourfulness(red) == pytest.approx(0.3 * math.hypot(200, 100))
     assert metrics.colourfulness(picture) > 80
+
+
+def lab_of(labels):
+    """A picture whose lightness says where its surfaces are: float32 (H, W, 3) for int (H, W)."""
+    lab = np.zeros((*labels.shape, 3), np.float32)
+    lab[..., 0] = 20 * labels
+    return lab
+
+
+def test_surfaces_are_told_apart_by_tone_and_by_colour():
+    lab = lab_of(np.repeat([[1, 1, 2, 2]], 16, axis=0).repeat(8, axis=1))
+    lab[8:, :16, 1] = 30
+    found = metrics.segments(lab)
+    assert len(np.unique(found)) == 3
+    corners = found[0, 0], found[15, 0], found[0, 31]
+    assert len(set(corners)) == 3 and 0 not in corners
+    assert np.all(found[:8, :16] == corners[0]) and np.all(found[8:, :16] == corners[1])
+
+
+def test_what_fades_softly_is_one_surface():
+    lab = lab_of(np.zeros((32, 32)))
+    lab[..., 0] = np.linspace(0, 80, 32)[:, None]
+    assert np.all(metrics.segments(lab) == 1)
+
+
+def test_specks_are_no_surface():
+    labels = np.ones((32, 32))
+    labels[10:14, 10:15] = 3
+    found = metrics.segments(lab_of(labels))
+    assert np.array_equal(found > 0, labels == 1)
+
+
+def test_a_surface_may_wind():
+    labels = np.full((41, 41), 1)
+    labels[1::2] = 3
+    labels[1::4, -1] = labels[3::4, 0] = 1
+    found = metrics.segments(lab_of(labels))
+    assert set(found[labels == 1]) == {1}
+
+
+def test_connected_sets_are_those_of_scipy():
+    rng = np.random.default_rng(8)
+    for count, edges in ((50, 20), (400, 380), (1000, 3000)):
+        pairs = rng.integers(0, count, (2, edges))
+        roots = metrics._connected(pairs, count)
+        _, labels = connected_components(coo_array((np.ones(edges), tuple(pairs)), (count, count)), directed=False)
+        assert np.array_equal(roots[:, None] == roots, labels[:, None] == labels)
+        assert np.all(roots <= np.arange(count))
+
+
+def test_variation_is_that_within_surfaces_and_not_between_them():
+    labels = np.repeat([[1, 2, 2, 0]], 8, axis=0).repeat(4, axis=1)
+    ab = np.zeros((2, 8, 16))
+    ab[0, labels == 2] = 50
+    ab[1, labels == 0] = np.arange(32)
+    assert metrics.variation_within(ab, labels) == 0
+    ab[1, ::2, :4], ab[1, 1::2, :4] = 3, -3
+    # 3 on a third of what lies on surfaces.
+    assert metrics.variation_within(ab, labels) == pytest.approx(1)
+    assert metrics.variation_within(ab, np.zeros_like(labels)) == 0

@@ -1,0 +1,85 @@
+"""What judges a model: settings weighed, a contact sheet, and where hints stray to."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorize_service import EMBEDDED_BUNDLE
+from tests.support.training import undisturbed
+from training import calibrate, checkpoints, contact_sheet, evaluate, released, stray
+from training.batches import make_batch
+from training.contact_sheet import CELL, GAP
+from training.network import ColorizeNetLite
+from training.photos import CropSampler, validation_photos
+from training.shipped import Shipped, resized
+
+# As docs/model-card.md has it.
+VIVIDNESS, CAST = 1.25, 0.1
+
+
+@pytest.fixture(scope="module")
+def embedded(photos, tmp_path_factory):
+    """The embedded model as a checkpoint."""
+    model = ColorizeNetLite("efficientnet-lite0")
+    sampler = CropSampler(validation_photos(photos, "val-diverse"), 0)
+    released.restore(model, EMBEDDED_BUNDLE, [make_batch(sampler, np.random.default_rng(0), 1)])
+    path = tmp_path_factory.mktemp("checkpoint") / "embedded.pt"
+    prior = torch.full((259,), 1 / 259, dtype=torch.float64)
+    checkpoints.save(path, {"encoder": "efficientnet-lite0", "prior": prior, "average": model.state_dict()})
+    return path
+
+
+def luma_of(rgb):
+    return np.asarray(Image.fromarray(rgb).convert("L"), np.float32)
+
+
+def rows(printed, columns):
+    """The table's rows of numbers."""
+    cells = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
+    return [[float(cell) for cell in row] for row in cells if len(row) == columns and re.match(r"^[\d.]+$", row[1])]
+
+
+def test_the_settings_that_shipped_are_found_again(photos, embedded, capsys):
+    model = Shipped(EMBEDDED_BUNDLE)
+    chosen = validation_photos(photos, "val-diverse", "choose")
+    psnr, _, error, _, colourful, _ = evaluate.measure(chosen, {"it": model}, hints=0)["it"].mean(axis=0)
+    command = ["--checkpoint", str(embedded), "--photos", str(photos), "--temperatures", "0.38", "--rebalance", "0"]
+    with undisturbed():
+        calibrate.main([*command, "--cast", str(CAST), "--colourfulness", str(colourful), "--threads", "1"])
+    ((*_, vividness, found_psnr, found_error, _, found_colourful),) = rows(capsys.readouterr().out, 9)
+    assert vividness == pytest.approx(VIVIDNESS, abs=0.03)
+    assert (found_psnr, found_error) == pytest.approx((psnr, error), abs=0.1)
+    assert found_colourful == pytest.approx(colourful, abs=0.5)
+
+
+def test_the_contact_sheet_shows_gray_result_and_photo_side_by_side(photos, tmp_path, capsys):
+    path = tmp_path / "sheet.png"
+    command = ["--photos", str(photos), "--split", "val-diverse", "--bundle", str(EMBEDDED_BUNDLE), "--out", str(path)]
+    contact_sheet.main([*command, "--count", "3", "--columns", "2"])
+    printed = capsys.readouterr().out
+    sheet = np.asarray(Image.open(path))
+    assert sheet.shape == (2 * CELL + GAP, 2 * 3 * (CELL + GAP) - GAP, 3)
+    names = printed.split("MB: ")[1].strip().split(", ")
+    by_name = {photo.name: photo for photo in validation_photos(photos, "val-diverse")}
+    assert sorted(names) == sorted(by_name)
+    for i, name in enumerate(names):
+        top, left = i // 2 * (CELL + GAP), i % 2 * 3 * (CELL + GAP)
+        cells = [sheet[top : top + CELL, left + j * CELL :][:, :CELL] for j in range(3)]
+        gray, result, photo = (np.hypot(*evaluate.chroma_of(cell)).mean() for cell in cells)
+        assert gray < 0.1 and result > 3 and photo > 3
+        assert np.abs(luma_of(cells[1]) - luma_of(cells[0])).mean() < 2
+        rgb = by_name[name].rgb
+        width, height = CELL, round(CELL * rgb.shape[0] / rgb.shape[1])
+        middle = cells[2][(CELL - height) // 2 :][:height]
+        assert np.abs(middle.astype(int) - resized(rgb, width, height)).mean() < 4
+
+
+def test_a_hint_changes_its_surface_more_than_the_rest(photos, capsys):
+    command = ["--photos", str(photos), "--split", "val-diverse", "--bundle", str(EMBEDDED_BUNDLE)]
+    stray.main(command)
+    on, off, visible = re.search(r"\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) % \|$", capsys.readouterr().out.strip()).groups()
+    assert float(on) > 1.5 * float(off) > 0
+    assert 0 <= float(visible) <= 100

@@ -3,14 +3,9 @@ FROM python:3.12-slim-bookworm AS build
 ARG VARIANT=cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
-COPY requirements.txt /build/
-# The CPU image takes the small ONNX Runtime; the CUDA image the libraries that CUDA 13 needs beside the driver.
-RUN case "$VARIANT" in \
-      cpu) sed -i -e '/^onnxruntime-gpu==/d' -e 's/^\(onnxruntime==[^;]*\);.*/\1/' /build/requirements.txt ;; \
-      cuda) sed -i 's/^onnxruntime-gpu==/onnxruntime-gpu[cuda,cudnn]==/' /build/requirements.txt ;; \
-      *) echo "VARIANT is cpu or cuda, not '$VARIANT'" >&2; exit 1 ;; \
-    esac \
- && /venv/bin/pip install -r /build/requirements.txt
+COPY deploy/requirements-cpu.txt deploy/requirements-cuda.txt /build/
+RUN case "$VARIANT" in cpu|cuda) ;; *) echo "VARIANT is cpu or cuda, not '$VARIANT'" >&2; exit 1 ;; esac \
+ && /venv/bin/pip install --no-deps --require-hashes -r "/build/requirements-$VARIANT.txt"
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 1000 --create-home colorize \
@@ -18,7 +13,7 @@ RUN useradd --uid 1000 --create-home colorize \
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY colorize_service colorize_service
-COPY wsgi.py gunicorn.conf.py ./
+COPY LICENSE NOTICE wsgi.py gunicorn.conf.py ./
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOST=0.0.0.0 PORT=7860 STORAGE_DIR=/data \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility

@@ -1,15 +1,32 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# A lock holds the whole closure, so pip need not look for dependencies; and it refuses a file that has another hash.
+INSTALL_LOCK = $(INSTALL) --no-deps --require-hashes -r
 
-.PHONY: run test fuzz bench bench-colorizenet clean
+.PHONY: run check test fuzz bench bench-colorizenet lock clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
 	HOST=127.0.0.1 APP_CHECK=off LOG_FORMAT=text $(BIN)/gunicorn
 
-# Install everything and run all tests.
+# What can be judged by reading the code: style, layout, types, and who imports whom.
+define lint
+$(BIN)/ruff check --quiet
+$(BIN)/ruff format --check --quiet
+$(BIN)/mypy
+$(BIN)/lint-imports
+endef
+
+# The quick loop, in a minute and without torch: linters, and the tests that start no server and no browser.
+check: $(VENV)/.check
+	$(lint)
+	$(BIN)/python -m pytest -m "not server and not browser and not torch and not slow"
+
+# Install everything, and run the linters and all tests.
 test: $(VENV)/.test
+	$(lint)
 	$(BIN)/python -m pytest
 
 # Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 500.
@@ -28,6 +45,21 @@ bench: $(VENV)/.test
 bench-colorizenet: $(VENV)/.test
 	$(BIN)/python -m benchmarks.colorizenet
 
+# Write the exact versions of all that pyproject.toml asks for, with hashes, for Python 3.11 and newer on any platform.
+# Versions stay as they are where they can; `make lock UPGRADE=--upgrade` takes the newest of all, and
+# `make lock UPGRADE='--upgrade-package NAME'` of one. The tests' lock comes first: the others follow it.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
+  --custom-compile-command "make lock"
+lock: | $(BIN)/uv
+	$(COMPILE) $(UPGRADE) --extra server --group test --output-file tests/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --group check --output-file tests/requirements-check.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --output-file requirements.txt
+	$(COMPILE) -c tests/requirements.txt --group export --output-file export/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --group training --output-file training/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --overrides deploy/override-cpu.txt \
+	  --no-emit-package onnxruntime-gpu --output-file deploy/requirements-cpu.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --extra cuda --output-file deploy/requirements-cuda.txt
+
 clean:
 	rm -rf $(VENV)
 
@@ -37,11 +69,18 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL_LOCK) requirements.txt
 	@touch $@
 
-$(VENV)/.test: requirements.txt export/requirements.txt training/requirements.txt tests/requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	# Without torchvision, which it names and which has to fit the build of torch; see tests/open_clip_text.py.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps open_clip_torch==3.3.0
+$(VENV)/.check: tests/requirements-check.txt | $(VENV)/bin/python
+	$(INSTALL_LOCK) tests/requirements-check.txt
 	@touch $@ $(VENV)/.run
+
+# torch after its dependencies: they have hashes in the lock. What pip would warn of is left out in pyproject.toml.
+$(VENV)/.test: tests/requirements.txt requirements-torch.txt | $(VENV)/bin/python
+	$(INSTALL_LOCK) tests/requirements.txt
+	$(INSTALL) --no-warn-conflicts -r requirements-torch.txt
+	@touch $@ $(VENV)/.check $(VENV)/.run
+
+$(BIN)/uv: | $(VENV)/bin/python
+	$(INSTALL) uv==0.13.9

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -16,11 +17,25 @@ tokens of a Firebase project, unless that is turned off:
 
 Uploads and results go to the folder STORAGE_DIR, by default data in the current one."""
 
+# One package of each that the extra `server` brings and that no other package is likely to have brought.
+_PACKAGES = ("firebase_admin", "flask", "gunicorn", "prometheus_client", "pydantic_settings")
+
+
+def _missing_packages() -> str | None:
+    """What to tell someone who installed the command line alone, or None if the service can start."""
+    if all(map(find_spec, _PACKAGES)):
+        return None
+    return "The service needs more packages than the command line: pip install 'colorize-service[server]'"
+
 
 class _WithSettings(click.Command):
     """Its help lists the settings."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if missing := _missing_packages():
+            formatter.write_paragraph()
+            formatter.write_text(missing)
+            return
         from colorize_service.server.settings import Settings
 
         with formatter.section("Settings (environment variables)"):
@@ -36,6 +51,8 @@ class _WithSettings(click.Command):
 @click.option("--port", help="Instead of the variable PORT.")
 def serve(host: str | None, port: str | None) -> None:
     """Replace this process with Gunicorn."""
+    if missing := _missing_packages():
+        raise click.ClickException(missing)
     settings = {name: value for name, value in [("HOST", host), ("PORT", port)] if value is not None}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:colorize_service.server.gunicorn_conf"]
     os.execve(sys.executable, command, os.environ | settings)

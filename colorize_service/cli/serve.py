@@ -17,31 +17,28 @@ tokens of a Firebase project, unless that is turned off:
 
 Uploads and results go to the folder STORAGE_DIR, by default data in the current one."""
 
-# One package of each that the extra `server` brings and that no other package is likely to have brought.
+# Of what the extra `server` brings, packages that no other is likely to have brought.
 _PACKAGES = ("firebase_admin", "flask", "gunicorn", "prometheus_client", "pydantic_settings")
+_MISSING = "The service needs packages that the command line does not; in the project's folder: pip install '.[server]'"
 
 
-def _missing_packages() -> str | None:
-    """What to tell someone who installed the command line alone, or None if the service can start."""
-    if all(map(find_spec, _PACKAGES)):
-        return None
-    return "The service needs more packages than the command line: pip install 'colorize-service[server]'"
+def _can_serve() -> bool:
+    return all(map(find_spec, _PACKAGES))
 
 
 class _WithSettings(click.Command):
     """Its help lists the settings."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if missing := _missing_packages():
+        if not _can_serve():
             formatter.write_paragraph()
-            formatter.write_text(missing)
+            formatter.write_text(_MISSING)
             return
         from colorize_service.server.settings import Settings
 
+        described = {name: field.description or "" for name, field in Settings.model_fields.items()}
         with formatter.section("Settings (environment variables)"):
-            formatter.write_dl(
-                [(name.upper(), field.description.replace("`", "")) for name, field in Settings.model_fields.items()]
-            )
+            formatter.write_dl([(name.upper(), text.replace("`", "")) for name, text in described.items()])
 
 
 @click.command(
@@ -51,8 +48,8 @@ class _WithSettings(click.Command):
 @click.option("--port", help="Instead of the variable PORT.")
 def serve(host: str | None, port: str | None) -> None:
     """Replace this process with Gunicorn."""
-    if missing := _missing_packages():
-        raise click.ClickException(missing)
+    if not _can_serve():
+        raise click.ClickException(_MISSING)
     settings = {name: value for name, value in [("HOST", host), ("PORT", port)] if value is not None}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:colorize_service.server.gunicorn_conf"]
     os.execve(sys.executable, command, os.environ | settings)

@@ -4,6 +4,8 @@ BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A lock holds the whole closure, so pip need not look for dependencies; and it refuses a file that has another hash.
 INSTALL_LOCK = $(INSTALL) --no-deps --require-hashes -r
+# What the clients in TypeScript need of npm; npm itself is a package of the tests' lock.
+GENERATORS = tests/support/generators
 
 .PHONY: run check test fuzz bench bench-colorizenet lock clean
 
@@ -61,7 +63,7 @@ lock: | $(BIN)/uv
 	$(COMPILE) -c tests/requirements.txt --extra server --extra cuda --output-file deploy/requirements-cuda.txt
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(GENERATORS)/node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,9 +79,10 @@ $(VENV)/.check: tests/requirements-check.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.run
 
 # torch after its dependencies: they have hashes in the lock. What pip would warn of is left out in pyproject.toml.
-$(VENV)/.test: tests/requirements.txt requirements-torch.txt | $(VENV)/bin/python
+$(VENV)/.test: tests/requirements.txt requirements-torch.txt $(GENERATORS)/package-lock.json | $(VENV)/bin/python
 	$(INSTALL_LOCK) tests/requirements.txt
 	$(INSTALL) --no-warn-conflicts -r requirements-torch.txt
+	$(BIN)/npm ci --silent --no-audit --no-fund --prefix $(GENERATORS)
 	@touch $@ $(VENV)/.check $(VENV)/.run
 
 $(BIN)/uv: | $(VENV)/bin/python

@@ -22,6 +22,8 @@ from packaging.utils import canonicalize_name
 from tests.conftest import decode
 from tests.support.service import ROOT, free_port, wait_until
 
+pytestmark = pytest.mark.slow
+
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 

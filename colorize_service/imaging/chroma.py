@@ -1,11 +1,10 @@
-"""Between a photo's luma and the model's chroma: shrink the one, adjust the other and enlarge it along the luma's edges.
+"""Between a photo's luma and the model's chroma: shrink the one, adjust the other, enlarge it along the luma's edges.
 
 Chroma is Cb and Cr of JFIF, 128 neutral; see :mod:`colorize_service.colour`.
 """
 
 import math
 import threading
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from colorize_service import colour
 from colorize_service.process import available_cpus
 
 Bytes = NDArray[np.uint8]
+Shorts = NDArray[np.int16]
 
 #: How many pixels share a sample of chroma, on the side of a square, in pictures of at least so many pixels: in small
 #: ones 2, as in any 4:2:0 JPEG. Twice as many are a quarter of the work, and to the eye what two were in a picture a
@@ -81,29 +81,32 @@ class FittedChroma:
         fine = 4 * max(chroma.shape) * self._cell > max(luma.size)
         self._step = self._cell if fine else 2 * self._cell
         with _SMALL_STEPS:
-            self._guided = _guided(coarse, chroma, [-(-side // self._step) for side in luma.size])
+            self._guided = _guided(coarse, chroma, (-(-width // self._step), -(-height // self._step)))
 
     def strip(self, top: int, pixels: Bytes) -> Bytes:
-        """Cb and Cr at half the resolution, uint8 (2, h', w'), of the rows of luma `pixels`, uint8 (h, w), from `top`."""
+        """Cb and Cr at half the resolution, uint8 (2, h', w'), of rows of luma: `pixels`, uint8 (h, w), from `top` on."""
         half = (-(-pixels.shape[0] // 2), -(-pixels.shape[1] // 2))
         with _SMALL_STEPS:
             guided = self._guided[:, top // self._step : (top + pixels.shape[0] - 1) // self._step + 1]
-            planes = _fitted(pixels, guided, self._cell)
+            planes = _fitted(pixels, guided, self._cell, self._step)
             return planes if self._cell == 2 else np.ascontiguousarray(_repeated(planes, self._cell // 2, half))
 
 
-def _guided(coarse: np.ndarray, chroma: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """What `_fitted` needs to enlarge chroma along the luma's edges: five planes, uint8 (5, size[1], size[0]).
+def _guided(coarse: Bytes, chroma: Bytes, size: tuple[int, int]) -> Shorts:
+    """What `_fitted` needs to enlarge chroma along the luma's edges: five planes, int16 (5, size[1], size[0]).
 
-    The luma that the chroma was made for, of the same size, Cb, Cr, and by how much each rises with the luma around
-    there, in 64ths on top of 128. The slopes are the guided filter's (He, Sun, Tang, "Guided Image Filtering", 2013;
+    The luma that the chroma was made for, of the same size, Cb and Cr, 0 neutral, and by how much each rises with the
+    luma around there, in 64ths. The slopes are the guided filter's (He, Sun, Tang, "Guided Image Filtering", 2013;
     enlarged as in He, Sun, "Fast Guided Filter", 2015), the chroma itself is not filtered.
     """
     chroma = chroma.transpose(2, 0, 1)
     slopes = np.clip(np.rint(64 * _slopes(coarse.astype(np.float32), chroma.astype(np.float32))) + 128, 0, 255)
-    bands = [coarse, *chroma, *slopes.astype(np.uint8)]
-    images = [Image.fromarray(np.ascontiguousarray(band)).resize(size, Image.Resampling.BILINEAR) for band in bands]
-    return np.stack(images)
+    planes = np.empty((5, size[1], size[0]), np.int16)
+    for plane, band in zip(planes, (coarse, *chroma, *slopes.astype(np.uint8)), strict=True):
+        image = Image.fromarray(np.ascontiguousarray(band))
+        plane[:] = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    planes[1:] -= 128
+    return planes
 
 
 def _slopes(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
@@ -116,16 +119,18 @@ def _slopes(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
 
 def _mean3(planes: np.ndarray) -> np.ndarray:
     """The mean of each window of 3x3, edges repeated: float32 (n, h, w)."""
-    padded = np.pad(planes, [(0, 0), (1, 1), (1, 1)], "edge")
+    padded = np.concatenate([planes[:, :1], planes, planes[:, -1:]], axis=1)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+    padded = np.concatenate([rows[..., :1], rows, rows[..., -1:]], axis=2)
+    return (padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]) / 9
 
 
-def _scales() -> np.ndarray:
-    """uint8 (65536,): at room << 8 | need, by how many 256ths a colour that needs so much room has to be multiplied
-    (255 stands for 256, all of it)."""
+def _scales() -> Shorts:
+    """int16 (256, 256): by how many 256ths a colour that has so much room and needs so much has to be multiplied."""
     room, need = np.ogrid[:256, :256]
-    return np.where(need > room, room * 256 // np.maximum(need, 1), 255).astype(np.uint8).ravel()
+    scales = np.where(need > room, room * 256 // np.maximum(need, 1), 256)
+    scales[scales == 255] = 256
+    return scales.astype(np.int16)
 
 
 _SCALES = _scales()
@@ -136,51 +141,75 @@ _BLUE, _RED = math.ceil(64 * colour.BLUE_OF_CB), math.ceil(64 * colour.RED_OF_CR
 _GREEN = math.ceil(-64 * colour.GREEN_OF_CB), math.ceil(-64 * colour.GREEN_OF_CR)
 
 
-def _fitted(pixels: np.ndarray, guided: np.ndarray, cell: int) -> np.ndarray:
+def _fitted(pixels: Bytes, guided: Shorts, cell: int, step: int) -> Bytes:
     """Cb and Cr of each cell, uint8 (2, h, w), for its luma, and such that RGB has them at the luma of all its pixels.
 
-    A sample of `guided` is for a cell or for 2x2 of them.
+    A sample of `guided` is for a square of `step` pixels, that is one cell or two; `pixels` may lack some at the end.
 
     A decoder that smooths chroma over the borders of cells may still clip a few pixels at hard edges. To leave room
     for that too would take far more colour out of fine detail than it keeps luminance.
     """
-    cells = tuple(-(-side // cell) for side in pixels.shape)
-    missing = [cell * side - have for side, have in zip(cells, pixels.shape, strict=True)]
+    cells = [-(-side // cell) for side in pixels.shape]
+    missing = [step * side - have for side, have in zip(guided.shape[1:], pixels.shape, strict=True)]
     if any(missing):
         pixels = np.pad(pixels, [(0, rest) for rest in missing], "edge")
     brightest, darkest = _extreme(np.maximum, pixels, cell), _extreme(np.minimum, pixels, cell)
-    coarse, *planes = (guided if guided.shape[1:] == cells else _repeated(guided, 2, cells)).astype(np.int16)
-    above = (brightest.astype(np.int16) + darkest >> 1) - coarse  # as a rule close to the cell's mean, and at hand
-    cb, cr = (np.clip(planes[i] - 128 + ((planes[i + 2] - 128) * above >> 6), -128, 127) for i in range(2))
+    if step > cell:
+        guided = _wider(guided, 2)
+    guided = guided[:, :, None]  # NumPy takes each row of it for one row of cells, or for two
+    coarse, chroma, slopes = guided[0], guided[1:3], guided[3:]
+    planes = np.empty((2, *brightest.shape), np.int16)
+    by_sample = planes.reshape(2, len(coarse), step // cell, -1)
+    above = (brightest + darkest >> 1).reshape(by_sample.shape[1:])
+    above -= coarse  # as a rule close to the cell's mean, and at hand
+    np.multiply(slopes, above, out=by_sample)
+    planes >>= 6
+    by_sample += chroma
+    np.maximum(planes, -128, out=planes)  # np.clip would take four times as long
+    np.minimum(planes, 127, out=planes)
+    _keep_in_rgb(planes, brightest, darkest)
+    planes += 128
+    return planes[:, : cells[0], : cells[1]].astype(np.uint8)
+
+
+def _keep_in_rgb(planes: Shorts, brightest: Shorts, darkest: Shorts) -> None:
+    """Make those colours less strong that RGB does not have at the cell's brightest or darkest pixel, in place.
+
+    Args:
+        planes: Cb and Cr, 0 neutral, int16 (2, h, w).
+        brightest, darkest: int16 (h, w), 0 to 255.
+    """
+    cb, cr = planes
     # By how much they raise one of R, G and B and lower another.
     shifts = _BLUE * cb, _RED * cr, -_GREEN[0] * cb - _GREEN[1] * cr
     up = np.maximum(np.maximum(*shifts[:2]), shifts[2]) + 63 >> 6
     down = 63 - np.minimum(np.minimum(*shifts[:2]), shifts[2]) >> 6
-    scale = _scale(255 - brightest, up)
-    np.minimum(scale, _scale(darkest, down), out=scale)
-    scale = scale.astype(np.int16)
-    scale += scale == 255
-    return np.stack([((band * scale + 128 >> 8) + 128).astype(np.uint8) for band in (cb, cr)])
+    # Few as a rule, so that only they are looked up.
+    strong = np.flatnonzero((up + brightest > 255) | (down > darkest))
+    bright, dark, up, down = (each.ravel()[strong] for each in (brightest, darkest, up, down))
+    scale = np.minimum(_SCALES[255 - bright, up], _SCALES[dark, down])
+    for plane in planes.reshape(2, -1):
+        plane[strong] = plane[strong] * scale + 128 >> 8
 
 
-def _extreme(of_two: np.ufunc, strip: np.ndarray, cell: int) -> np.ndarray:
-    """`of_two` (maximum or minimum) over each cell."""
+def _extreme(of_two: np.ufunc, strip: Bytes, cell: int) -> Shorts:
+    """`of_two` (maximum or minimum) over each cell, int16."""
     steps = [1 << i for i in range(cell.bit_length() - 1)]
     for _ in steps:
         strip = of_two(strip[::2], strip[1::2])
     for step in steps:  # overlapping, since the vector unit takes only neighbours
         strip = of_two(strip[:, :-step], strip[:, step:])
-    return np.ascontiguousarray(strip[:, ::cell])
+    return strip[:, ::cell].astype(np.int16)
 
 
-def _scale(room: np.ndarray, need: np.ndarray) -> np.ndarray:
-    """`_SCALES` at each pair of room, uint8, and need, int16 from 0 to 255."""
-    return np.take(_SCALES, (room.astype(np.uint16) << 8) | need.view(np.uint16))
-
-
-def _repeated(planes: np.ndarray, times: int, shape: tuple[int, int]) -> np.ndarray:
+def _repeated(planes: Bytes, times: int, shape: tuple[int, int]) -> Bytes:
     """Each sample, uint8 (n, h, w), as 2x2 or 4x4 of them, cut to `shape`."""
-    # Multiplied by 0x0101 or 0x01010101, a sample is in each byte of the number.
-    wide, ones = (np.uint16, 0x0101) if times == 2 else (np.uint32, 0x01010101)
-    rows = (planes.astype(wide) * wide(ones)).view(np.uint8)
-    return np.repeat(rows, times, axis=1)[:, : shape[0], : shape[1]]
+    return np.repeat(_wider(planes, times), times, axis=1)[:, : shape[0], : shape[1]]
+
+
+def _wider(planes: np.ndarray, times: int) -> np.ndarray:
+    """Each sample, uint8 or int16 (n, h, w), 2 or 4 times beside each other: (n, h, times * w)."""
+    size = planes.itemsize
+    # Multiplied by 0x0101 or the like, a sample is in each part of the number.
+    wide, ones = np.dtype(f"u{times * size}"), sum(1 << 8 * size * i for i in range(times))
+    return (planes.view(f"u{size}").astype(wide) * wide.type(ones)).view(planes.dtype)

@@ -56,10 +56,10 @@ class Colorizer:
             Busy, Abandoned: as the model's :meth:`~colorize_service.inference.model.Model.chroma`.
         """
         luma = photo.luma()
-        small = shrink(luma, self.model.processing_size(*luma.size))
+        small = shrink(luma, self.model.processing_size(*photo.size))
         started = time.perf_counter()
         chroma = self.model.chroma(small, options, turn)
         seconds = time.perf_counter() - started
         chroma = adjust(chroma, options.saturation, options.warmth)
         jpeg = add_chroma(luma, chroma, self._quality, small, self._map)
-        return Result(jpeg, luma.width * luma.height, seconds)
+        return Result(jpeg, luma.size, seconds)

@@ -34,8 +34,9 @@ class Seen:
     """A photo as the service decodes and shrinks it."""
 
     def __init__(self, photo: Photo, shorter_side: int):
-        self.luma = open_photo(photo.data, max_pixels=MAX_PIXELS).luma()
-        self.small = shrink(self.luma, processing(shorter_side).size(*self.luma.size))
+        opened = open_photo(photo.data, max_pixels=MAX_PIXELS)
+        self.luma = opened.luma()
+        self.small = shrink(self.luma, processing(shorter_side).size(*opened.size))
         self.original = resized(photo.rgb, SIDE, SIDE)
 
     def result(self, ab: Floats) -> Pixels:

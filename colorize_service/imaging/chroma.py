@@ -16,6 +16,9 @@ from colorize_service.process import available_cpus
 Bytes = NDArray[np.uint8]
 Shorts = NDArray[np.int16]
 
+#: A photo's luma, full size: uint8 (height, width), or an image of mode L, of which a copy is made.
+Luma = Bytes | Image.Image
+
 #: How many pixels share a sample of chroma, on the side of a square, in pictures of at least so many pixels: in small
 #: ones 2, as in any 4:2:0 JPEG. Twice as many are a quarter of the work, and to the eye what two were in a picture a
 #: quarter as large (see benchmarks.edges).
@@ -30,9 +33,10 @@ WARMEST = 20.0
 _SMALL_STEPS = threading.BoundedSemaphore(max(1, available_cpus() // 2))
 
 
-def shrink(luma: Image.Image, size: tuple[int, int]) -> Bytes:
-    """What the model sees: `luma` (mode L) at `size` (width, height), antialiased, as uint8 (height, width)."""
-    return np.array(luma.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.5))
+def shrink(luma: Luma, size: tuple[int, int]) -> Bytes:
+    """What the model sees: `luma` at `size` (width, height), antialiased, as uint8 (height, width)."""
+    image = luma if isinstance(luma, Image.Image) else Image.fromarray(luma)
+    return np.array(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.5))
 
 
 def adjust(chroma: Bytes, saturation: float = 1, warmth: float = 0) -> Bytes:
@@ -67,24 +71,24 @@ class FittedChroma:
     with it the luminance.
     """
 
-    def __init__(self, luma: Image.Image, chroma: Bytes, small: Bytes | None = None):
+    def __init__(self, luma: Bytes, chroma: Bytes, small: Bytes | None = None):
         """
         Args:
-            luma: mode L, the full size.
+            luma: full size, uint8 (height, width).
             chroma: uint8 (h, w, 2), Cb and Cr; any size, it covers the whole picture.
             small: what `shrink` made of `luma`, uint8 (h', w'), if it is at hand: the picture need not be read again.
         """
-        width, height = luma.size
+        height, width = luma.shape
         self._cell = max(cell for least, cell in CELLS.items() if width * height >= least)
-        coarse = shrink(luma if small is None else Image.fromarray(small), (chroma.shape[1], chroma.shape[0]))
+        coarse = shrink(luma if small is None else small, (chroma.shape[1], chroma.shape[0]))
         # Between the samples of a small chroma the planes change so slowly that every second cell will do.
-        fine = 4 * max(chroma.shape) * self._cell > max(luma.size)
+        fine = 4 * max(chroma.shape) * self._cell > max(luma.shape)
         self._step = self._cell if fine else 2 * self._cell
         with _SMALL_STEPS:
             self._guided = _guided(coarse, chroma, (-(-width // self._step), -(-height // self._step)))
 
     def strip(self, top: int, pixels: Bytes) -> Bytes:
-        """Cb and Cr at half the resolution, uint8 (2, h', w'), of rows of luma: `pixels`, uint8 (h, w), from `top` on."""
+        """Cb and Cr at half the resolution, uint8 (2, h', w'), of `pixels`, the rows of luma from `top` on."""
         half = (-(-pixels.shape[0] // 2), -(-pixels.shape[1] // 2))
         with _SMALL_STEPS:
             guided = self._guided[:, top // self._step : (top + pixels.shape[0] - 1) // self._step + 1]

@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from colorize_service.imaging.chroma import Bytes, FittedChroma
+from colorize_service.imaging.chroma import Bytes, FittedChroma, Luma
 
 MCU = 16  # pixels on the side of a minimum coded unit, with chroma at half the luma's resolution
 STRIP = 1 << 19  # pixels: what is made of a strip stays in the processor's cache
@@ -27,16 +27,18 @@ _SOF0, _EOI, _RST0, _SOS, _DRI = 0xC0, 0xD9, 0xD0, 0xDA, 0xDD
 Map = Callable[[Callable[[int], bytes], Iterable[int]], Iterable[bytes]]
 
 
-def add_chroma(luma: Image.Image, chroma: Bytes, quality: int, small: Bytes | None = None, each: Map = map) -> bytes:
+def add_chroma(luma: Luma, chroma: Bytes, quality: int, small: Bytes | None = None, each: Map = map) -> bytes:
     """A photo in colour, as a baseline JPEG (4:2:0) without metadata. Its luma plane goes to the encoder as it is.
 
     Args:
-        luma, chroma, small: as of :class:`~colorize_service.imaging.chroma.FittedChroma`.
+        luma: full size.
+        chroma, small: as of :class:`~colorize_service.imaging.chroma.FittedChroma`.
         quality: of the JPEG, 1 to 100.
         each: makes the strips; the pixels are those that one pass over the whole picture would give.
     """
-    width, height = luma.size
-    fitted, pixels, rows = FittedChroma(luma, chroma, small), np.asarray(luma), strip_rows(width)
+    pixels = np.asarray(luma)
+    height, width = pixels.shape
+    fitted, rows = FittedChroma(pixels, chroma, small), strip_rows(width)
 
     def strip(top: int) -> bytes:
         part = pixels[top : top + rows]

@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -22,6 +24,8 @@ from PIL import (
 
 from colorize_service.imaging.headers import ImageError, check_size, check_structure, kind_of, png_chunks
 from colorize_service.imaging.jpeg import encode
+
+Bytes = NDArray[np.uint8]
 
 # The limit in pixels is an argument here, checked before Pillow allocates.
 Image.MAX_IMAGE_PIXELS = None
@@ -74,15 +78,16 @@ class Photo:
         self._data = data
         self._kind = kind
 
-    def luma(self) -> Image.Image:
-        """The luminance: mode L, upright, full size, Y of BT.601 from sRGB.
+    def luma(self) -> Bytes:
+        """The luminance: uint8 (height, width), upright, Y of BT.601 from sRGB.
 
         Of a plain JPEG these are the numbers in the file, its chroma is not even decoded.
 
         Raises:
             ImageError: if the file is cut off or damaged; the text says which.
         """
-        return self._decoded("L")
+        plane = self._luma_of_jpeg() if self._kind == "JPEG" else None
+        return np.asarray(self._decoded("L")) if plane is None else plane
 
     def jpeg(self, quality: int) -> bytes:
         """The picture as a baseline JPEG: upright, sRGB, gray if the file is gray, without any metadata.
@@ -98,6 +103,23 @@ class Photo:
             return encode(image, quality)
         finally:
             image.close()
+
+    def _luma_of_jpeg(self) -> Bytes | None:
+        """The luma of a JPEG straight into an array, where Pillow would make a picture first and then a copy of it.
+
+        None if it has to be turned or brought to sRGB, or if anything is odd about it: what of that may be forgiven is
+        Pillow's to say.
+        """
+        with _blame(self._kind), contextlib.closing(_open(self._data, self._kind)) as source:
+            if source.mode not in ("L", "RGB") or _orientation(source) in _TURNS:
+                return None
+            if _to_srgb(source.info.get("icc_profile"), source.mode):
+                return None
+        try:
+            plane: Bytes = simplejpeg.decode_jpeg(self._data, "GRAY")[..., 0]
+        except ValueError:
+            return None
+        return plane if plane.shape[::-1] == self.size else None
 
     def _decoded(self, mode: str) -> Image.Image:
         with _blame(self._kind):

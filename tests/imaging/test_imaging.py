@@ -75,9 +75,9 @@ def test_the_table_is_large_and_its_names_are_its_own():
 def test_the_luminance_of(picture: Picture):
     photo = opened(picture.make())
     plane = photo.luma()
-    assert (plane.mode, plane.size, photo.size) == ("L", picture.size, picture.size)
+    assert (plane.dtype, plane.shape[::-1], photo.size) == (np.uint8, picture.size, picture.size)
     for point, colour in picture.colours.items():
-        assert plane.getpixel(point) == pytest.approx(luma(colour), abs=picture.tolerance), point
+        assert plane[point[::-1]] == pytest.approx(luma(colour), abs=picture.tolerance), point
 
 
 @pytest.mark.parametrize("picture", GOOD, ids=lambda picture: picture.name)
@@ -120,9 +120,16 @@ def test_pillow_is_not_asked_for_other_formats(form):
         opened(save(Image.new(mode, (16, 16)), form))
 
 
-def test_a_lack_of_memory_is_not_the_files_fault(monkeypatch):
-    photo = opened(plain_jpeg())
-    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.load", lambda image: (_ for _ in ()).throw(MemoryError))
+def out_of_memory(*_: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("form", "allocates"), [("JPEG", "simplejpeg.decode_jpeg"), ("PNG", "PIL.PngImagePlugin.PngImageFile.load")]
+)
+def test_a_lack_of_memory_is_not_the_files_fault(form, allocates, monkeypatch):
+    photo = opened(save(scene(), form))
+    monkeypatch.setattr(allocates, out_of_memory)
     with pytest.raises(MemoryError):
         photo.luma()
 
@@ -138,7 +145,7 @@ def use(data: bytes) -> None:
     try:
         photo = opened(data)
         plane = photo.luma()
-        assert plane.size == photo.size
+        assert plane.shape[::-1] == photo.size
         assert Image.open(io.BytesIO(photo.jpeg(80))).size == photo.size
     except ImageError as error:
         assert str(error).endswith(".")

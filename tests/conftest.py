@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ import requests
 from PIL import Image
 from skimage import data
 
-from tests.support import documented
-from tests.support.browser import Visitor, chromium
+from tests.support import needs
 from tests.support.gateway import Nginx
 from tests.support.key_server import PROJECT, KeyServer
 from tests.support.service import ADDRESSES, ROOT, Service
@@ -23,6 +21,31 @@ from tests.support.service import ADDRESSES, ROOT, Service
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure(config):
+    for name, meaning in needs.MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import a folder or module of which no test is wanted: what it imports may be slow, or not installed."""
+    if collection_path.is_dir() or collection_path.suffix == ".py":
+        return needs.left_out(needs.markers_of_path(collection_path), config.option.markexpr) or None
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for name in needs.markers_of_path(item.path) | needs.markers_of_fixtures(item.fixturenames):
+            item.add_marker(name)
+    if needs.left_out(["torch"], config.option.markexpr) and "torch" in sys.modules:
+        raise pytest.UsageError("A module that is not marked torch imports it; see tests/support/needs.py.")
+
+
+def pytest_runtest_setup(item):
+    Service.allowed = item.get_closest_marker("server") is not None
 
 
 @dataclass
@@ -46,9 +69,11 @@ class Api:
         return requests.get(self.url + path, **{"headers": self.headers, "timeout": 60} | options)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def every_answer_is_as_documented():
     """Whatever a test asks of the service, and of nginx in front of it, is compared with the OpenAPI document."""
+    from tests.support import documented  # Schemathesis, for those who need it
+
     send = requests.Session.send
 
     def send_and_check(session, request, **options):
@@ -69,7 +94,7 @@ def keys():
 
 
 @pytest.fixture(scope="session", params=["gunicorn", "nginx"])
-def api(request, keys, tmp_path_factory):
+def api(request, keys, tmp_path_factory, every_answer_is_as_documented):
     """The service with App Check enforced, called directly and then through nginx."""
     folder = tmp_path_factory.mktemp(request.param)
     settings = {
@@ -90,7 +115,7 @@ def api(request, keys, tmp_path_factory):
 
 
 @pytest.fixture
-def serve(tmp_path):
+def serve(tmp_path, every_answer_is_as_documented):
     """Start a service of the test's own: ``serve(NAME=value)``; App Check is off unless asked for."""
     with contextlib.ExitStack() as stack:
 
@@ -102,36 +127,57 @@ def serve(tmp_path):
         yield start
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, every_answer_is_as_documented):
+    """Start a service for the tests of a module that do not mind each other: ``running(NAME=value)``."""
+    with contextlib.ExitStack() as stack:
+
+        def start(wait_for_model: bool = True, **settings: object) -> Service:
+            service = Service(tmp_path_factory.mktemp("service"), **settings)
+            stack.callback(service.stop)
+            return service.start(wait_for_model)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def service(running):
+    """The service with its default settings."""
+    return running()
+
+
+@pytest.fixture(scope="module")
+def url(service) -> str:
+    """Its address."""
+    return service.url
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""
     disk = tmp_path / "storage"
     disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
+    mount = subprocess.run(command, capture_output=True, text=True, check=False)
     if mount.returncode:
-        if os.environ.get("CI"):
-            pytest.fail(mount.stderr)
-        pytest.skip(f"cannot mount a small file system: {mount.stderr}")
+        needs.missing(f"cannot mount a small file system: {mount.stderr}")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.fixture(scope="session")
 def browser():
+    from tests.support.browser import chromium  # Playwright, for those who need it
+
     with chromium() as browser:
         yield browser
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    """The service with its default settings, for the tests of a module that do not mind each other."""
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service
 
 
 @pytest.fixture
 def visit(browser):
     """Open the page as a visitor: ``visit(url)``. At the end the browser's console must be empty."""
+    from tests.support.browser import Visitor
+
     visitors = []
 
     def start(url: str, **options: object) -> Visitor:

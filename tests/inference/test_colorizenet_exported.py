@@ -59,14 +59,10 @@ def checkpoint(colorizenet_checkpoint):
 
 
 @pytest.fixture(scope="module")
-def service(colorizenet_bundle, tmp_path_factory):
-    settings = {"MODEL_BUNDLE": colorizenet_bundle, "MAX_BATCH": 4, "ONNX_THREADS": 1}
-    service = Service(tmp_path_factory.mktemp("service"), **settings).start(wait_for_model=False)
-    try:
-        wait_until(lambda: requests.get(f"{service.url}/health", timeout=5).status_code == 200, 120, service.log)
-        yield service
-    finally:
-        service.stop()
+def service(colorizenet_bundle, running):
+    service = running(wait_for_model=False, MODEL_BUNDLE=colorizenet_bundle, MAX_BATCH=4, ONNX_THREADS=1)
+    wait_until(lambda: requests.get(f"{service.url}/health", timeout=5).status_code == 200, 120, service.log)
+    return service
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,6 @@ from PIL import Image, ImageDraw
 from skimage import color, data
 
 from tests.conftest import encode
-from tests.support.service import Service
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service.url
 
 
 def colorize(url: str, photo: Image.Image, hints=None) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Figures for Prometheus: an operator can trust what the graphs show, from any worker and under load."""
 
 import os
-import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +13,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import encode
 from tests.server.test_contract import NO_SUCH_ID, assert_error
+from tests.support import needs
 from tests.support.gateway import Nginx
-from tests.support.service import ROOT, Service, free_port, wait_until
+from tests.support.service import ROOT, free_port, wait_until
 
 WORKERS = 4
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service"), WORKERS=WORKERS) as service:
-        wait_until(lambda: value(service.url, "colorize_model_loaded") == 1, 60, service.log)
-        yield service
+def service(running):
+    service = running(WORKERS=WORKERS)
+    wait_until(lambda: value(service.url, "colorize_model_loaded") == 1, 60, service.log)
+    return service
 
 
 def samples(address: str) -> dict[tuple[str, frozenset], float]:
@@ -87,11 +87,7 @@ def test_counts_agree_with_the_requests_sent_to_four_workers_under_load(service)
 
 
 def test_promtool_finds_no_fault(service):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        if os.environ.get("CI"):
-            pytest.fail("promtool is missing")
-        pytest.skip("promtool (Debian's package prometheus) is not installed")
+    promtool = needs.program("promtool", package="prometheus")
     requests.post(f"{service.url}/colorize", files={"file": photo()}, timeout=60)
     text = requests.get(f"{service.url}/metrics", timeout=10).content
     check = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=60)

@@ -1,13 +1,12 @@
 """Debian's Chromium, driven by Playwright: the page as a person meets it."""
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Download, Page, expect, sync_playwright
+
+from tests.support import needs
 
 expect.set_options(timeout=30_000)
 
@@ -15,11 +14,7 @@ expect.set_options(timeout=30_000)
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is missing")
-        pytest.skip("chromium is not installed; on Debian: apt-get install chromium")
+    program = needs.program("chromium", "chromium-browser", package="chromium")
     with sync_playwright() as playwright:
         # A sandbox needs rights that root in a container does not have.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

@@ -1,6 +1,7 @@
 """Checkpoints of a ControlLDM with random weights, in the real layout, at any width.
 
-``python -m tests.support.checkpoints FILE [--full | --tiny] [--half]`` writes one; FILE ends with .ckpt or .safetensors.
+``python -m tests.support.checkpoints FILE [--full | --tiny] [--half]`` writes one; FILE ends with .ckpt or
+.safetensors.
 """
 
 import argparse

@@ -1,13 +1,10 @@
 """Debian's nginx in front of the service, with deploy/nginx.conf on a port of its own."""
 
-import os
-import shutil
 import socket
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.support import needs
 from tests.support.service import ADDRESSES, ROOT, free_port, wait_until
 
 _MAIN = """
@@ -31,11 +28,7 @@ class Nginx:
     """``with Nginx(folder, service_port) as nginx``: forwards ``nginx.url`` to the service."""
 
     def __init__(self, folder: Path, service_port: int, **changes: str):
-        program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        if program is None:
-            if os.environ.get("CI"):
-                pytest.fail("nginx is missing")
-            pytest.skip("nginx is not installed")
+        program = needs.program("nginx", package="nginx-light")
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         ADDRESSES.add(f"{self.url}/")

@@ -27,8 +27,11 @@ def free_port() -> int:
 class Service:
     """``with Service(folder, NAME="value", …) as service``: the settings are the environment's own.
 
-    ``folder`` takes the stored pictures and the log.
+    ``folder`` takes the stored pictures and the log. ``allowed`` is false while a test runs that is not marked
+    ``server``; see tests/support/needs.py.
     """
+
+    allowed = True
 
     def __init__(self, folder: Path, **settings: object):
         self.folder = folder
@@ -53,6 +56,7 @@ class Service:
 
     def start(self, wait_for_model: bool = True) -> "Service":
         """Start it and wait until it listens, and by default until its model is loaded."""
+        assert self.allowed, "a test that starts the service is marked so; see tests/support/needs.py"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn"],

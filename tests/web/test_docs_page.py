@@ -10,16 +10,15 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import Api
 from tests.support.key_server import PROJECT
-from tests.support.service import ROOT, Service
+from tests.support.service import ROOT
 
 VENDORED = ROOT / "colorize_service" / "server" / "web" / "docs" / "swagger-ui"
 
 
 @pytest.fixture(scope="module")
-def service(keys, tmp_path_factory):
-    settings = {"APP_CHECK": "on", "FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url}
-    with Service(tmp_path_factory.mktemp("service"), **settings) as service:
-        yield Api(service.url, service, keys, "gunicorn")
+def service(keys, running):
+    service = running(APP_CHECK="on", FIREBASE_PROJECT_ID=PROJECT, APP_CHECK_JWKS_URL=keys.url)
+    return Api(service.url, service, keys, "gunicorn")
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 from skimage import color
-from tests.server.test_hints import hue_distance
 
 from tests.conftest import encode
+from tests.server.test_hints import hue_distance
 from tests.support.service import ROOT
 
 CAMERA = ROOT / "examples" / "camera.jpg"

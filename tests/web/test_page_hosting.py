@@ -12,7 +12,7 @@ from colorize_service.server.web import FOLDER
 from tests.server.test_contract import assert_error
 from tests.support.gateway import Nginx
 from tests.support.key_server import APP_ID, PROJECT
-from tests.support.service import ROOT, Service
+from tests.support.service import ROOT
 
 CAMERA = ROOT / "examples" / "camera.jpg"
 WEB_APP = {
@@ -21,12 +21,6 @@ WEB_APP = {
     "RECAPTCHA_SITE_KEY": "site-key",
     "RECAPTCHA_KIND": "v3",
 }
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("service")) as service:
-        yield service.url
 
 
 def policy(response: requests.Response) -> dict[str, str]:

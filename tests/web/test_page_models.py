@@ -7,17 +7,14 @@ import requests
 from playwright.sync_api import expect
 
 from tests.support.linear_bundle import write_bundle
-from tests.support.service import ROOT, Service
+from tests.support.service import ROOT
 
 CAMERA = ROOT / "examples" / "camera.jpg"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prompted")
-    bundle = write_bundle(folder / "bundle")
-    with Service(folder, MODEL_BUNDLE=bundle) as service:
-        yield service
+def service(running, tmp_path_factory):
+    return running(MODEL_BUNDLE=write_bundle(tmp_path_factory.mktemp("bundle")))
 
 
 def test_a_prompt_can_be_given_to_a_model_that_takes_one_and_the_result_follows(visit, service):

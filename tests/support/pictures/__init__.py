@@ -1,7 +1,7 @@
 """The files that clients send, good and bad, each with what it must give. Made in code; no file is stored.
 
-`PICTURES` is the table. A good picture shows the scene (or its size says otherwise) and names the levels at some points;
-a bad one names words of the sentence that its sender gets, with a limit of `MAX_PIXELS`.
+`PICTURES` is the table. A good picture shows the scene (or its size says otherwise) and names the levels at some
+points; a bad one names words of the sentence that its sender gets, with a limit of `MAX_PIXELS`.
 """
 
 from tests.support.pictures.files import MAX_PIXELS, Picture

@@ -66,7 +66,7 @@ def luma(colour: Colour) -> float:
 
 
 def shows(colours: list = COLOURS) -> dict[Point, Colour]:
-    return {point: (c, c, c) if isinstance(c, int) else c for point, c in zip(CORNERS, colours)}
+    return {point: (c, c, c) if isinstance(c, int) else c for point, c in zip(CORNERS, colours, strict=False)}
 
 
 def save(image: Image.Image, form: str, **options) -> bytes:
@@ -207,7 +207,7 @@ PRIMARIES = {  # of sRGB, adapted to D50
 def rgb_profile(channels: bytes = b"rgb", tone: bytes = b"") -> bytes:
     """sRGB with its primaries in another order or with another tone curve."""
     tags = {}
-    for channel, primary in zip(b"rgb", channels):
+    for channel, primary in zip(b"rgb", channels, strict=True):
         xyz = [round(v * 65536) for v in PRIMARIES[bytes([primary])]]
         tags[bytes([channel]) + b"XYZ"] = b"XYZ " + bytes(4) + struct.pack(">3i", *xyz)
         tags[bytes([channel]) + b"TRC"] = tone or srgb_curve()

@@ -37,8 +37,8 @@ for the photos in it; "-" reads one photo from standard input and writes the res
   colorize serve                           the HTTP service; see colorize serve --help
 
 The names of the results go to standard output, progress and problems to standard error. A photo that cannot be
-converted does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage, 130
-interrupted."""
+converted does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage or a
+model that cannot be used, 130 interrupted."""
 
 
 class Interrupts:
@@ -183,8 +183,10 @@ def _work(
     except OptionNotTaken as error:
         taken = f"The model {error.model} takes no {error.option.replace('_', ' ')}; --bundle names another."
         raise click.UsageError(taken) from None
-    except Exception as error:
-        raise click.ClickException(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
+    except Exception as error:  # such as a file that ONNX Runtime does not run
+        unusable = click.ClickException(f"The model cannot be loaded: {type(error).__name__}: {error}")
+        unusable.exit_code = click.UsageError.exit_code
+        raise unusable from None
     colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=jobs < available_cpus())
 
     def colorize(data: bytes) -> bytes:

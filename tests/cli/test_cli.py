@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +17,13 @@ import pytest
 import requests
 from PIL import Image
 
+from colorize_service import EMBEDDED_BUNDLE
+from colorize_service.bundle import Manifest
 from colorize_service.cli import photos
 from colorize_service.cli.files import ResultExists, Writer
+from colorize_service.cli.tasks import Task
 from tests.conftest import decode, encode
+from tests.support.pictures.jpegs import jpeg_header
 from tests.support.service import ROOT, wait_until
 
 COMMAND = [sys.executable, "-m", "colorize_service.cli"]
@@ -31,7 +36,9 @@ def colorize(tmp_path):
 
     def run(*arguments: str | bytes, **options) -> subprocess.CompletedProcess:
         options = {"text": True, "env": ENVIRONMENT} | options
-        done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, timeout=120, **options)
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, capture_output=True, timeout=120, check=False, **options
+        )
         assert "Traceback" not in str(done.stderr)
         return done
 
@@ -190,6 +197,39 @@ def test_wrong_usage_is_said_before_any_work_begins(colorize, tmp_path, photo, g
     assert names(tmp_path) == before
 
 
+def _not_its_manifests(bundle: Path) -> None:
+    (bundle / "lite.onnx").write_bytes(b"another model")
+
+
+def _newer(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"format": 2}))
+
+
+def _no_graph(bundle: Path) -> None:
+    (bundle / "lite.onnx").write_bytes(b"no graph")
+    manifest = Manifest.read(bundle)
+    manifest.write(bundle, {"model": "lite.onnx"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (_not_its_manifests, "lite.onnx has 13 bytes"),
+        (_newer, "is a bundle of format 2"),
+        (_no_graph, "The model cannot be loaded"),
+    ],
+)
+def test_a_bundle_that_cannot_be_used_is_wrong_usage_and_nothing_is_done(colorize, photo, tmp_path, damage, says):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(EMBEDDED_BUNDLE, bundle)
+    damage(bundle)
+    before = names(tmp_path)
+    done = colorize("photo.jpg", "--bundle", "bundle")
+    assert (done.returncode, done.stdout) == (2, "") and says in " ".join(done.stderr.split())
+    assert names(tmp_path) == before
+
+
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
@@ -214,13 +254,47 @@ def test_programs_get_a_json_object_for_each_photo(colorize, photo):
     ]
 
 
+def attempted(source: Path, seen: list[bytes]) -> str | None:
+    """What the command says of one photo; what would be colorized goes to ``seen``."""
+    task = Task(source, source.with_name("result.jpg"))
+    return photos.attempt(lambda data: seen.append(data) or b"result", Writer(force=True), task).problem
+
+
 def test_a_small_photo_is_read_where_memory_is_scarce(photo):
+    seen = []
     tracemalloc.start()
     try:
-        assert photos._read(photo) == photo.read_bytes()
+        assert attempted(photo, seen) is None and seen == [photo.read_bytes()]
         assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_file_over_the_limit_in_bytes_is_refused_unread_and_one_at_the_limit_is_not(tmp_path, monkeypatch):
+    assert photos.MAX_BYTES == 2**30
+    monkeypatch.setattr(photos, "MAX_BYTES", 3_000_000)
+    path, seen = tmp_path / "photo.jpg", []
+    path.write_bytes(bytes(3_000_001))
+    assert attempted(path, seen) == "The file is too large: at most 3,000,000 bytes are accepted."
+    assert names(tmp_path) == ["photo.jpg"] and not seen
+    path.write_bytes(bytes(3_000_000))
+    assert attempted(path, seen) is None and seen == [bytes(3_000_000)]
+
+
+def test_a_source_without_end_is_refused_once_it_is_over_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(photos, "MAX_BYTES", 3_000_000)
+    (tmp_path / "endless.jpg").symlink_to("/dev/zero")
+    assert "too large" in attempted(tmp_path / "endless.jpg", [])
+
+
+def test_a_photo_over_the_limit_in_pixels_is_refused_and_one_at_the_limit_is_not(colorize, tmp_path):
+    for name, height in (("over", 10_001), ("at", 10_000)):
+        (tmp_path / f"{name}.jpg").write_bytes(jpeg_header(25_000, height)[:-40])
+    done = colorize("over.jpg", "at.jpg", "--jobs", "1")
+    over, at = done.stderr.splitlines()[:2]
+    assert done.returncode == 1
+    assert over.startswith("over.jpg: ") and "250,025,000" in over and "250,000,000" in over
+    assert at == "at.jpg: The JPEG is cut off: its end is missing."
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(colorize, photo, small_disk):
@@ -242,6 +316,7 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_traceback(photo):
             stdout=closed,
             stderr=subprocess.PIPE,
             timeout=60,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (1, b"")
 
@@ -249,6 +324,7 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_traceback(photo):
 # --- interruption ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]])
 def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_path, gray_photo, signals):
     (tmp_path / "0.jpg").write_bytes(encode(gray_photo.resize((4000, 3000)), "JPEG", quality=85))

@@ -87,7 +87,7 @@ def test_an_error_reaches_its_own_batch_and_the_device_goes_on():
     bad = batcher.add("bad", [1, 2])
     assert batcher.submit("good", 3, Turn()) == 3
     for future in bad:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="no"):
             future.result(5)
 
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
-from colorize_service.bundle import BundleError
+from colorize_service.bundle import Bundle, BundleError
+from colorize_service.inference.colorizenet import controlnet
 from colorize_service.inference.colorizenet.controlnet import ColorizeNet
 from colorize_service.inference.colorizenet.denoising import Graphs, Job, Sampling
 from colorize_service.inference.colorizenet.schedulers import Diffusion, table
-from colorize_service.inference.colorizenet.text import clean
+from colorize_service.inference.colorizenet.text import Prompts, clean
 from colorize_service.inference.device import Host
 from colorize_service.inference.model import Setup, load_folder
 from colorize_service.inference.session import OutOfMemory, new_session
@@ -149,12 +150,15 @@ def test_whoever_says_that_memory_is_short_is_understood(graphs, text):
 
 
 @pytest.fixture
-def cramped(load, graphs):
-    """A model that takes 4 photos at once, on a device with room for fewer."""
-    model = load.__wrapped__(max_batch=4)
+def cramped(folder, graphs, monkeypatch):
+    """A model that takes 4 photos at once, on a device with room for one."""
     session = Cramped(graphs.denoiser, 1)
-    model._sampling = Sampling(Host(), Graphs(graphs.hint_encoder, session, graphs.decoder), model._sampling._context)
-    return model, session
+
+    def open_session(path, *args, **options):
+        return session if path.stem == "denoiser" else new_session(path, *args, **options)
+
+    monkeypatch.setattr(controlnet, "new_session", open_session)
+    return load_folder(folder, Setup(device="cpu", max_batch=4), warm=False), session
 
 
 def colorize_at_once(model: ColorizeNet, number: int) -> list:
@@ -283,6 +287,13 @@ def test_a_prompt_is_cleaned_as_openclip_does(prompt, cleaned):
     assert clean(prompt) == cleaned
 
 
+@pytest.fixture(scope="module")
+def prompts(folder):
+    return Prompts(Bundle(folder), ("", ""), lambda: new_session(folder / "text_encoder.onnx", 1, None))
+
+
 @given(st.text())
-def test_no_prompt_whatever_breaks_the_tokenizer(prompt):
-    clean(prompt).encode()
+def test_no_prompt_whatever_breaks_the_tokenizer_or_the_text_encoder(prompts, prompt):
+    tokens = prompts.tokens(prompt)
+    assert tokens.shape == (77,) and tokens.dtype == np.int64
+    assert prompts.context(prompt).shape == POSITIVE.shape

@@ -54,9 +54,29 @@ def test_nothing_but_a_version_4_uuid_in_its_usual_form_names_a_file(text):
         assert "/" not in text and "." not in text
 
 
-def test_a_full_disk_leaves_nothing_behind_and_the_next_picture_is_stored(storage, tmp_path, monkeypatch):
+def test_a_picture_gets_its_name_when_all_of_it_is_on_the_disk(storage, tmp_path, monkeypatch):
+    sizes, named = [], []
+
+    def fsync(descriptor):
+        sizes.append(os.fstat(descriptor).st_size)
+        named.extend(tmp_path.rglob("*.jpg"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    file_id = storage.put("results", b"picture")
+    assert (sizes, named) == ([len(b"picture")], [])
+    assert storage.get("results", file_id) == b"picture"
+
+
+def test_what_is_not_stored_is_not_found(storage):
+    unknown = str(uuid.uuid4())
+    assert storage.find("results", unknown) is storage.get("results", unknown) is None
+    assert storage.get("results", "../results") is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_leaves_nothing_behind_and_the_next_picture_is_stored(storage, tmp_path, monkeypatch, number):
     def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
@@ -80,7 +100,7 @@ def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path):
         "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import Storage;"
         "os.fsync = lambda _: os.kill(os.getpid(), 9); Storage(Path(sys.argv[1])).put('results', b'x')"
     )
-    run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60)
+    run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
     assert run.returncode == -9
     assert len(list((tmp_path / ".tmp").iterdir())) == 2
     Storage(tmp_path)

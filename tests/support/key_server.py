@@ -16,8 +16,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jwt.algorithms import RSAAlgorithm
 
+from colorize_service.server.app_check import AppCheckVerifier, KeysUnavailable, TokenRejected
+
 PROJECT = "demo-project"
 APP_ID = "1:123456789012:web:0123456789abcdef"
+
+
+def accepts(verifier: AppCheckVerifier, token: str | None) -> bool:
+    """Whether the verifier takes the token."""
+    try:
+        return verifier.verify(token) == APP_ID
+    except (TokenRejected, KeysUnavailable):
+        return False
 
 
 @functools.cache  # a key takes a tenth of a second to make; servers may share them

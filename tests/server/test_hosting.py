@@ -14,6 +14,7 @@ from PIL import Image
 
 from colorize_service.server.settings import EMBEDDED_BUNDLE
 from tests.conftest import encode
+from tests.support.figures import wait_for_photos
 from tests.support.gateway import Nginx
 from tests.support.service import wait_until
 
@@ -151,12 +152,25 @@ def test_a_stop_lets_the_photo_in_work_finish(serve, large_jpeg):
     answers = []
     client = threading.Thread(target=lambda: answers.append(post(service.url, large_jpeg)))
     client.start()
-    time.sleep(0.2)
+    wait_for_photos(service, in_work=1)
     service.stop()
     client.join()
     assert answers[0].status_code == 200
     assert service.process.returncode == 0
     assert "SIGABRT" not in service.log(), "the worker was aborted at its end"
+
+
+def test_a_stop_does_not_wait_longer_than_the_operator_lets_it(serve):
+    service = serve(GRACEFUL_TIMEOUT=1, BODY_TIMEOUT=60)
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(
+            b"POST /colorize HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        )
+        assert client.recv(100).startswith(b"HTTP/1.1 100"), "the request is not in work"
+        started = time.monotonic()
+        service.stop()
+        assert time.monotonic() - started < 30, "it has waited for the client"
 
 
 def test_nothing_half_written_is_left_after_a_crash(serve, large_jpeg):
@@ -214,7 +228,7 @@ def test_a_client_that_has_gone_away_costs_no_inference(serve, large_jpeg):
     busy = [threading.Thread(target=post, args=(service.url, large_jpeg)) for _ in range(3)]
     for thread in busy:
         thread.start()
-    time.sleep(0.3)
+    wait_for_photos(service, in_work=1, waiting=1)
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + large_jpeg + b"\r\n--x--\r\n"
     with socket.create_connection(("127.0.0.1", service.port)) as client:
         client.sendall(
@@ -236,7 +250,7 @@ def test_clients_that_connect_and_say_nothing_do_not_hold_up_others(serve):
     with contextlib.ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
-        time.sleep(0.2)
+        wait_until(lambda: service.connections >= 50, 10)
         assert requests.get(f"{service.url}/health", timeout=2).status_code == 200
 
 
@@ -310,7 +324,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, g
     refused = post(service.url, large, path)
     assert refused.status_code == 503, refused.text
     assert "no room" in refused.json()["detail"] and refused.headers["Retry-After"]
-    assert not [file for file in small_disk.rglob("*.jpg")]
+    assert not list(small_disk.rglob("*.jpg"))
     assert [file.name for file in (small_disk / ".tmp").iterdir()] == ["lock"]
     assert post(service.url, gray_jpeg, path).status_code == 200
 

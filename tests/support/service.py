@@ -106,6 +106,13 @@ class Service:
             for worker in workers:
                 worker.resume()
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected to its workers."""
+        workers = psutil.Process(self.process.pid).children()
+        sockets = (each for worker in workers for each in worker.net_connections("tcp"))
+        return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == self.port for each in sockets)
+
     def log(self) -> str:
         """All that it has logged."""
         return self.log_path.read_text(errors="replace")

@@ -7,7 +7,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.server.test_contract import NO_SUCH_ID, assert_error
+from tests.support.http import NO_SUCH_ID, assert_error
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import requests
 from PIL import Image
 
 from tests.conftest import encode
-from tests.server.test_contract import NO_SUCH_ID, assert_error
 from tests.support import needs
 from tests.support.figures import samples, value, wait_for_photos
 from tests.support.gateway import Nginx
+from tests.support.http import NO_SUCH_ID, assert_error
 from tests.support.service import ROOT, free_port, wait_until
 
 WORKERS = 4

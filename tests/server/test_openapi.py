@@ -12,8 +12,8 @@ from schemathesis.core.failures import FailureGroup
 from colorize_service.options import OPTIONS
 from colorize_service.server.app import create_app
 from colorize_service.server.settings import Settings
-from tests.server.test_contract import NO_SUCH_ID, exchange
 from tests.support import documented
+from tests.support.http import NO_SUCH_ID, exchange
 from tests.support.key_server import PROJECT
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

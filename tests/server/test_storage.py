@@ -54,6 +54,20 @@ def test_nothing_but_a_version_4_uuid_in_its_usual_form_names_a_file(text):
         assert "/" not in text and "." not in text
 
 
+def test_two_pictures_whose_ids_begin_alike_are_both_stored(storage, monkeypatch):
+    ids = [uuid.UUID(f"abcd0000-0000-4000-8000-00000000000{number}") for number in range(2)]
+    monkeypatch.setattr(uuid, "uuid4", iter(ids).__next__)
+    for content in (b"first", b"second"):
+        assert storage.get("results", storage.put("results", content)) == content
+
+
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{{{}}}", "{}.jpg", " {}", "{}\n"])
+def test_an_id_in_another_form_names_nothing(storage, form):
+    file_id = storage.put("results", b"picture")
+    assert not is_id(form.format(file_id)) and storage.find("results", form.format(file_id)) is None
+    assert not is_id(file_id.replace("-", "")) and not is_id(file_id.upper())
+
+
 def test_a_picture_gets_its_name_when_all_of_it_is_on_the_disk(storage, tmp_path, monkeypatch):
     sizes, named = [], []
 

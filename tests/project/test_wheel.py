@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from tests.conftest import decode
 from tests.support.service import ROOT, free_port, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 

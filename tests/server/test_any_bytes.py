@@ -25,7 +25,8 @@ EACH_KIND = [
     "a JPEG with broken tables",
     "a JPEG of 12 bits",
     "a JPEG of 4 thousand million pixels",
-    "a letter",
+    "an empty file",
+    "a text",
 ]
 
 

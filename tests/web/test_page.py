@@ -301,5 +301,6 @@ def _check_access(visitor) -> None:
     assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
     assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     outside = """[...document.querySelectorAll('.card button')].filter(button =>
-        button.getBoundingClientRect().right > button.closest('.card').getBoundingClientRect().right).map(one => one.id)"""
+        button.getBoundingClientRect().right > button.closest('.card').getBoundingClientRect().right)
+        .map(one => one.id)"""
     assert visitor.page.evaluate(outside) == []

@@ -1,6 +1,6 @@
 """The page as it is served: its files, its security headers, App Check, and what an operator is told."""
 
-import json
+import functools
 import re
 from urllib.parse import urljoin
 
@@ -122,25 +122,10 @@ def test_the_page_may_load_and_call_nothing_but_its_own_service(url):
 
 
 @pytest.fixture(scope="module")
-def guarded(keys, tmp_path_factory):
+def guarded(keys, running):
     """A service that wants tokens; ``guarded(**settings)`` starts one for each set of settings."""
-    services = {}
-
-    def start(**settings: str) -> Service:
-        key = json.dumps(settings)
-        if key not in services:
-            services[key] = Service(
-                tmp_path_factory.mktemp("guarded"),
-                APP_CHECK="on",
-                FIREBASE_PROJECT_ID=PROJECT,
-                APP_CHECK_JWKS_URL=keys.url,
-                **settings,
-            ).start()
-        return services[key]
-
-    yield start
-    for service in services.values():
-        service.stop()
+    needed = {"APP_CHECK": "on", "FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url}
+    return functools.cache(lambda **settings: running(**needed, **settings))
 
 
 def test_where_tokens_are_needed_and_the_page_gets_none_it_names_the_settings(visit, guarded):
@@ -194,7 +179,7 @@ def test_with_its_settings_the_page_gets_a_token_from_firebases_sdk_and_the_serv
     assert not google.exchanges and not any("vendor" in address for address in visitor.requests)
     expect(visitor.page.locator("#recaptcha-terms")).to_be_visible()
     sent = []
-    visitor.page.on("request", lambda request: sent.append(request))
+    visitor.page.on("request", sent.append)
     visitor.choose(CAMERA)
     visitor.wait_for_result()
     (exchange,) = google.exchanges

@@ -67,7 +67,7 @@ class Service:
                 start_new_session=True,
             )
         try:
-            wait_until(lambda: self._listens(wait_for_model), 30, self.log)
+            wait_until(lambda: self._listens(wait_for_model), 120, self.log)  # a busy machine is no failure
         except BaseException:
             self.kill()
             raise

@@ -1,6 +1,7 @@
 """The page as it is served: its files, its security headers, App Check, and what an operator is told."""
 
 import functools
+import json
 import re
 from urllib.parse import urljoin
 

@@ -1,4 +1,4 @@
-"""Model bundles: a folder with ``manifest.json`` and the files it lists. Read, written and verified here alone."""
+"""Model bundles: folders with ``manifest.json`` and the files it lists. Only this module reads and writes them."""
 
 import hashlib
 import logging
@@ -11,12 +11,12 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
-#: The version of this layout.
+#: The version of the manifest's layout.
 FORMAT = 1
 
 MANIFEST = "manifest.json"
 
-# Files from this size on are worth a line in the log while they are read.
+# Bytes from which on verifying a file takes so long that the log tells it.
 _LARGE = 100 * 10**6
 
 Section = TypeVar("Section", bound=msgspec.Struct)
@@ -46,13 +46,13 @@ class Manifest(msgspec.Struct, kw_only=True):
     Attributes:
         format: version of this layout.
         kind: chooses the class that runs the model, see ``inference.model.KINDS``.
-        name, version: of the model, for people.
-        precision: in which the weights are stored, ``fp32`` or ``fp16``.
+        name, version: of the model; for people.
+        precision: of the stored weights, ``fp32`` or ``fp16``.
         processing: the size in pixels at which the model sees a photo.
-        defaults: what its author recommends, as options of a request.
+        defaults: the options that the model's author recommends.
         diffusion: how a diffusion model was trained.
-        files: the bundle's files by the name under which its kind asks for them.
-        source, licence: where the weights come from, and under which terms; for people.
+        files: the bundle's files, by the names that its kind gives them.
+        source, licence: where the weights come from, and their terms; for people.
 
     What ``processing``, ``defaults`` and ``diffusion`` hold depends on the kind; see :meth:`Bundle.section`.
     """
@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         """The manifest of the bundle in ``folder``.
 
         Raises:
-            BundleError: if there is none, it is malformed, or it is of another format.
+            BundleError: if there is none, it is malformed, or its layout has another version.
         """
         try:
             text = (folder / MANIFEST).read_bytes()
@@ -92,10 +92,10 @@ class Manifest(msgspec.Struct, kw_only=True):
         return manifest
 
     def write(self, folder: Path, files: Mapping[str, str]) -> None:
-        """List the files of ``folder``, which hold the model, and write ``manifest.json`` beside them.
+        """Measure the model's files in ``folder``, and write ``manifest.json``, which lists them, beside them.
 
         Args:
-            files: path within the folder, by name.
+            files: the files' paths within the folder, by name.
         """
         self.files = {name: _measured(folder, path) for name, path in files.items()}
         text = msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -106,7 +106,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 class Bundle:
-    """A bundle whose manifest has been read; :meth:`verify` proves its files."""
+    """A bundle whose manifest has been read; :meth:`verify` checks its files."""
 
     def __init__(self, folder: Path):
         """Read the manifest; raises BundleError as :meth:`Manifest.read`."""
@@ -114,10 +114,10 @@ class Bundle:
         self.manifest = Manifest.read(folder)
 
     def section(self, name: str, model: type[Section]) -> Section:
-        """The manifest's section ``name`` as its kind has it.
+        """The manifest's section ``name`` as a ``model``, the type that the bundle's kind has for it.
 
         Raises:
-            BundleError: if it is not as ``model`` has it.
+            BundleError: if it does not fit that type.
         """
         try:
             return msgspec.convert(getattr(self.manifest, name), model)
@@ -131,7 +131,7 @@ class Bundle:
         """The path of the file that the manifest lists as ``name``.
 
         Raises:
-            BundleError: if it lists none.
+            BundleError: if the manifest lists none.
         """
         try:
             return self.folder / self.manifest.files[name].path
@@ -139,7 +139,7 @@ class Bundle:
             raise BundleError(f"{MANIFEST} of {self.folder} lists no file {name!r}.") from None
 
     def gigabytes(self, name: str) -> float:
-        """How much the file that the manifest lists as ``name`` holds, with the weights beside it."""
+        """Size of the file that the manifest lists as ``name``, and of the file with its weights if it has one."""
         files = self.manifest.files
         return sum(files[part].bytes for part in (name, f"{name}.data") if part in files) / 1e9
 
@@ -147,7 +147,7 @@ class Bundle:
         """Compare each file's size and sha256 with the manifest.
 
         Raises:
-            BundleError: naming the first file that is missing or differs.
+            BundleError: if a file is missing or differs; it names the first.
         """
         for file in self.manifest.files.values():
             path = self.folder / file.path
@@ -173,7 +173,7 @@ def sha256(path: Path) -> str:
 
 
 def wrong(folder: Path, error: Exception, where: str = "") -> BundleError:
-    """The error that says what is wrong, and ``where``, in the manifest of ``folder``."""
+    """The error for a manifest that is wrong: in which folder, ``where`` in it, and how."""
     return BundleError(f"{MANIFEST} of {folder} is wrong{where}: {error}.")
 
 

@@ -17,8 +17,8 @@ class Result:
 
     Attributes:
         jpeg: the file's bytes.
-        pixels: of the photo, and of the result.
-        model_seconds: how long its chroma took, waiting for the device included.
+        pixels: width times height of the photo, and so of the result.
+        model_seconds: how long the model took for the chroma, with the time that the photo waited for the device.
     """
 
     jpeg: bytes
@@ -27,14 +27,14 @@ class Result:
 
 
 class Colorizer:
-    """Colorizes photos with one model, in any thread. The same photo with the same options gives the same result."""
+    """Colorizes photos with one model, in any thread. The same photo with the same options gives the same bytes."""
 
     def __init__(self, model: Model, *, max_pixels: int, quality: int = JPEG_QUALITY, spread: bool = True):
         """
         Args:
             max_pixels: width times height of a photo at most.
             quality: of the results' JPEG, 1 to 100.
-            spread: whether all cores encode one photo. It takes more of their time, for data that move between them.
+            spread: whether all cores encode one photo together. That is sooner done but takes more of their time.
         """
         self.model = model
         self._max_pixels, self._quality = max_pixels, quality
@@ -44,7 +44,7 @@ class Colorizer:
         """Read a photo's header; cheap, and refuses most of what cannot be colorized.
 
         Raises:
-            ImageError: if ``data`` is no picture that can be used; the text says why, to a person.
+            ImageError: if ``data`` is no picture that can be used; the text tells a person why.
         """
         return open_photo(data, max_pixels=self._max_pixels)
 

@@ -1,7 +1,7 @@
 """All colour constants and conversions: sRGB, CIE L*a*b*, and the Y, Cb and Cr of a JPEG.
 
-sRGB is IEC 61966-2-1 with the D65 white point; L*a*b* is CIE 15 (L* is 0 to 100; a* and b* of sRGB's colours stay within
--110 to 110); Y, Cb and Cr are JFIF's (ITU-T T.871), that is BT.601 in full range, 128 neutral.
+sRGB is IEC 61966-2-1 with the D65 white point. L*a*b* is CIE 15: L* is 0 to 100, and a* and b* of sRGB's colours stay
+within -110 to 110. Y, Cb and Cr are JFIF's (ITU-T T.871), that is BT.601 in full range, 128 neutral.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ BLUE_OF_CB, RED_OF_CR = 2 * (1 - LUMA[2]), 2 * (1 - LUMA[0])
 #: Green less luma over Cb, and over Cr.
 GREEN_OF_CB, GREEN_OF_CR = -BLUE_OF_CB * LUMA[2] / LUMA[1], -RED_OF_CR * LUMA[0] / LUMA[1]
 
-# CIE 15: the cube root from here on, a straight line below.
+# CIE 15: f is a cube root where it is above this value, and a straight line below.
 _BEND = 6 / 29
 
 
@@ -64,7 +64,7 @@ def rgb(lab: Floats) -> Bytes:
 def ab(rgb: Floats) -> Floats:
     """a* and b* of sRGB pixels: float32 (3, h, w), 0 to 1, to float32 (2, h, w)."""
     light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** np.float32(2.4))
-    # Element by element and not as a matrix product: BLAS has threads of its own, which spin against ONNX Runtime's.
+    # Element by element and not as a matrix product: BLAS has threads of its own, which compete with ONNX Runtime's.
     xyz = [
         sum(share * part for share, part in zip(row, light, strict=True)) / white
         for row, white in zip(_RGB_TO_XYZ, _WHITE, strict=True)
@@ -94,7 +94,8 @@ def chroma(lightness: Floats, ab: Floats) -> Bytes:
     red, green, blue = _rgb(cells.mean(axis=(1, 3)), ab)
     luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     planes = np.stack([(blue - luma) / BLUE_OF_CB, (red - luma) / RED_OF_CR], axis=-1)
-    return np.clip(np.rint(128 + 255 * planes), 0, 255).astype(np.uint8)
+    levels: Floats = np.rint(128 + 255 * planes)
+    return levels.clip(0, 255).astype(np.uint8)
 
 
 def _f(ratio: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What may be asked of a colorization: names, types, ranges and defaults, said once.
+"""What may be asked of a colorization: the options' names, types, ranges and defaults, in one place.
 
 The form of ``POST /colorize``, the command line and the OpenAPI document all read them here. A new option is a field of
 :class:`Options`, and a line where it takes effect.
@@ -9,8 +9,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
-#: Quality of the JPEGs that are made, 1 to 100, unless the operator or user says otherwise. From 96 on the encoder
-#: keeps the luminance most exactly.
+#: Quality of the results' JPEG, 1 to 100, unless the operator or user sets another. From 96 on the encoder keeps the
+#: luminance most exactly.
 JPEG_QUALITY = 96
 
 #: Hints that one photo may have.
@@ -19,9 +19,11 @@ MOST_HINTS = 100
 
 @dataclass(frozen=True)
 class Hint:
-    """At (x, y), each 0 to 1 of the upright photo's width and height, the colour is sRGB (red, green, blue), 0 to 255.
+    """The colour at a point of the photo.
 
-    Only its hue and chroma count: the photo keeps its own luminance.
+    Attributes:
+        x, y: 0 to 1, in shares of the upright photo's width and height, from its top left corner.
+        rgb: sRGB, each part 0 to 255. Only its hue and chroma count: the photo keeps its own luminance.
     """
 
     x: float
@@ -35,10 +37,10 @@ def _option(about: str, *, default: object = None, least: float | None = None, m
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a request may say about its photo.
+    """What a request asks for.
 
-    ``saturation`` and ``warmth`` hold for every model. The others are what some kind of model takes, see
-    ``Model.takes``; where one is None, the model's own default holds.
+    Every model takes ``saturation`` and ``warmth``. Each of the others is taken by some kinds of model, see
+    ``Model.takes``; None stands for the model's own default.
     """
 
     saturation: float = _option("Strength of the colours; 0 is gray.", default=1.0, least=0, most=2)
@@ -56,12 +58,12 @@ class Options:
     guidance_scale: float | None = _option("How closely the prompt is followed.", least=1, most=20)
 
     def or_else(self, defaults: "Options") -> "Options":
-        """These options, and where they are None, the defaults."""
+        """These options, with the defaults in place of those that are None."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return Options(**{name: getattr(defaults, name) if value is None else value for name, value in values.items()})
 
     def of_the_model(self) -> list[str]:
-        """The names of what is asked for here that not every model takes."""
+        """The names of the options set here that not every model takes."""
         return [
             name for name, option in OPTIONS.items() if not option.for_every_model and getattr(self, name) is not None
         ]
@@ -69,13 +71,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Option:
-    """How an option may be said.
+    """The description of an option.
 
     Attributes:
+        name: of the field in :class:`Options`.
         kind: ``float``, ``int``, ``str``, or ``tuple`` for hints.
         about: a sentence for a person.
-        default: None if it is the model's.
-        least, most: of a number, both included; None without a bound.
+        default: None if each model has its own.
+        least, most: the bounds of a number, both included; None: there is no bound.
     """
 
     name: str
@@ -87,7 +90,7 @@ class Option:
 
     @property
     def for_every_model(self) -> bool:
-        """Whether it holds for every model, and not only for the kinds that take it."""
+        """Whether every model takes it."""
         return self.default is not None
 
 

@@ -1,4 +1,4 @@
-"""The process that Colorize runs in: its CPUs, and what is set once for all of it."""
+"""The process that Colorize runs in: how many CPUs it may use, and settings of the whole process."""
 
 import contextlib
 import ctypes
@@ -7,28 +7,32 @@ import os
 import warnings
 from pathlib import Path
 
+#: Where a container's kernel tells its CPU quota: "QUOTA PERIOD" in microseconds, or "max PERIOD" (cgroup v2).
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+# Options of mallopt(3) by their numbers in malloc.h.
 _MALLOC_OPTIONS = {
-    -8: 1,  # M_ARENA_MAX: one heap; else up to eight per core, each of which keeps what its largest photo needed
+    -8: 1,  # M_ARENA_MAX: one heap; by default there are up to eight per core, each as large as its largest photo
     -3: 32 * 2**20,  # M_MMAP_THRESHOLD: a photo's planes come from the heap and not, page by page, from the kernel
     -1: 128 * 2**20,  # M_TRIM_THRESHOLD: that much of the heap is kept for the next photo
 }
 
 
 def available_cpus() -> int:
-    """CPU cores this process may use: its affinity, capped by the cgroup v2 quota of its container."""
+    """CPU cores that this process may use: those of its affinity, at most as many as :data:`CPU_QUOTA` allows."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = CPU_QUOTA.read_text().split()
+        return cpus if quota == "max" else max(1, min(cpus, round(int(quota) / int(period))))
     except (OSError, ValueError):
         return cpus
-    return cpus if quota == "max" else max(1, min(cpus, round(int(quota) / int(period))))
 
 
 def prepare_process() -> None:
-    """Set what holds for the whole process. Every entry point calls it once, before it starts threads.
+    """Settings of the whole process. Every entry point calls this once, before it starts threads.
 
-    - All threads allocate from one heap, where the C library is glibc; see mallopt(3).
-    - What Pillow and libtiff have to say about strangers' files does not fill the log.
+    - All threads allocate from one heap, if the C library is glibc; see mallopt(3).
+    - Pillow's and libtiff's messages about clients' files are dropped, so that they do not fill the log.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -40,11 +44,17 @@ def prepare_process() -> None:
 
 
 def silence_libtiff() -> bool:
-    """Keep libtiff, which Pillow contains, from writing to standard error; whether it could be found."""
-    from PIL import Image
+    """Keep libtiff, which Pillow contains, from writing to standard error.
+
+    Pillow offers no way to do so; this needs its private module ``PIL._imaging``, which is linked with libtiff.
+
+    Returns:
+        whether libtiff was found.
+    """
+    from PIL import _imaging
 
     try:
-        libtiff = ctypes.CDLL(Image.core.__file__)  # finds what Pillow's own module is linked with
+        libtiff = ctypes.CDLL(_imaging.__file__)  # finds the functions of the libraries that it is linked with, too
         libtiff.TIFFSetErrorHandler(None)
         libtiff.TIFFSetWarningHandler(None)
     except (OSError, AttributeError):

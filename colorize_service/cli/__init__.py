@@ -5,12 +5,12 @@ import sys
 
 
 def main() -> None:
-    """The entry point ``colorize``. A file named ``serve`` is ``./serve``."""
+    """The entry point ``colorize``. A photo named ``serve`` has to be given as ``./serve``."""
     if sys.argv[1:2] == ["serve"]:
         from colorize_service.cli.serve import serve
 
         serve(sys.argv[2:], prog_name="colorize serve")
-    gc.disable()  # nothing of what is imported is garbage; `convert` enables it again
+    gc.disable()  # imports make no garbage worth collecting; `convert` enables it again
     from colorize_service.cli.convert import convert
 
     convert(prog_name="colorize")

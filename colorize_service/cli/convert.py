@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,8 +22,10 @@ from colorize_service.cli.tasks import STDOUT, Task, plan
 from colorize_service.options import JPEG_QUALITY
 from colorize_service.process import available_cpus
 
+#: Exit status after an interruption.
 INTERRUPTED = 130
-CLOSELY = 2  # seconds
+#: Seconds within which another signal is ignored.
+CLOSELY = 2
 
 _HELP = """Give black-and-white photos their colours.
 
@@ -42,13 +45,17 @@ model that cannot be used, 130 interrupted."""
 
 
 class Interrupts:
-    """From here on Ctrl-C and SIGTERM raise KeyboardInterrupt. One that follows closely upon another does nothing: it
-    would interrupt what the first one has set going."""
+    """Makes Ctrl-C and SIGTERM raise KeyboardInterrupt, from its creation on.
 
-    def __init__(self):
+    A signal shortly after another is ignored: it would interrupt what the first one has started.
+    """
+
+    def __init__(self) -> None:
         self._last = -math.inf
         signal.signal(signal.SIGTERM, self._handle)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has it ignored
+        if (
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):  # a shell sets it to be ignored in the background
             signal.signal(signal.SIGINT, self._handle)
 
     def _handle(self, *_: object) -> None:
@@ -59,7 +66,7 @@ class Interrupts:
 
     @staticmethod
     def ignore() -> None:
-        """There is nothing left to interrupt."""
+        """Ignore Ctrl-C and SIGTERM from now on."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -115,9 +122,9 @@ def convert(
     force: bool,
     as_json: bool,
     jobs: int | None,
-    **model: object,
+    **model: Any,
 ) -> None:
-    """Plan, load the model, convert, report. What it takes is in the options' help."""
+    """Plan, load the model, convert, report. ``model``: the keyword arguments of :func:`_work`."""
     tasks = plan(paths, output, recursive)
     _check_standard_output(tasks, as_json)
     writer, report = Writer(force), Report(len(tasks), as_json)
@@ -136,10 +143,10 @@ def convert(
     except (KeyboardInterrupt, BrokenPipeError) as reason:
         interrupts.ignore()
         writer.stop()
-        if isinstance(reason, BrokenPipeError):  # nobody reads the results' names any more
+        if isinstance(reason, BrokenPipeError):  # nobody reads the names of the results
             os._exit(1)
         report.summarize(interrupted=True)
-        os._exit(INTERRUPTED)  # at once: the threads may be in the middle of a long run of the model
+        os._exit(INTERRUPTED)  # at once: threads may be in a long run of the model
     report.summarize()
     sys.exit(0 if report.complete else 1)
 
@@ -157,8 +164,8 @@ def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
 def _work(
     writer: Writer, jobs: int, *, bundle: Path | None, device: str, quality: int, **asked: object
 ) -> Callable[[Task], Outcome]:
-    """What does a task. ``asked``: the fields of ``Options``."""
-    # Only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
+    """Load the model, and return the function that does a task. ``asked``: the fields of ``Options``."""
+    # Imported only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
     from colorize_service.process import prepare_process
 
     prepare_process()
@@ -171,7 +178,7 @@ def _work(
     loader = ThreadPool(1)
     loading = loader.apply_async(load, (bundle, device, jobs, options.of_the_model()))
     loader.close()
-    from colorize_service.cli.photos import MAX_PIXELS, attempt  # brings the rest, while the model is loaded
+    from colorize_service.cli.photos import MAX_PIXELS, attempt  # imports the rest while the model is loaded
     from colorize_service.colorizer import Colorizer
 
     try:

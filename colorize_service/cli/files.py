@@ -1,4 +1,4 @@
-"""Results on the disk: whole, under a name of their own, or not at all."""
+"""Writing results: a file is complete or not there."""
 
 import contextlib
 import os
@@ -9,30 +9,30 @@ from pathlib import Path
 
 
 class ResultExists(Exception):
-    """There is a file of the result's name already, and it may not be replaced."""
+    """A file of the result's name exists already, and may not be replaced."""
 
 
 class Stopped(Exception):
-    """No more results are written."""
+    """The writer has been stopped and writes no more results."""
 
 
 class Writer:
-    """Writes results, from any thread. A result gets its name when it is complete."""
+    """Writes results, in any thread. A result gets its name once it is complete."""
 
     def __init__(self, force: bool):
-        """``force``: replace files that are there already."""
+        """``force``: replace files that exist already."""
         self._force = force
         self._lock = threading.Lock()
         self._stopped = False
         self._unfinished: set[Path] = set()
 
     def check(self, path: Path) -> None:
-        """Raise ResultExists if there is a file already that may not be replaced."""
+        """Raise ResultExists if a file of that name exists and may not be replaced."""
         if not self._force and os.path.lexists(path):
             raise ResultExists
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write ``data`` to ``path``, whose folder is made if need be.
+        """Write ``data`` to ``path``, and make its folder if that is missing.
 
         Raises:
             ResultExists: as :meth:`check`.
@@ -41,11 +41,11 @@ class Writer:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".colorize-{uuid.uuid4().hex}.part")
-        with self._unless_stopped():
-            file = open(temporary, "xb")
-            self._unfinished.add(temporary)
         try:
-            with file:
+            with contextlib.ExitStack() as opened:
+                with self._unless_stopped():
+                    self._unfinished.add(temporary)
+                    file = opened.enter_context(open(temporary, "xb"))
                 file.write(data)
             with self._unless_stopped():
                 self._publish(temporary, path)
@@ -55,7 +55,7 @@ class Writer:
                 self._unfinished.discard(temporary)
 
     def stop(self) -> None:
-        """From here on nothing is written; what is half written is removed."""
+        """Write nothing from now on, and remove what is half written."""
         with self._lock:
             self._stopped = True
             for temporary in self._unfinished:
@@ -71,8 +71,8 @@ class Writer:
     def _publish(self, temporary: Path, path: Path) -> None:
         if not self._force:
             try:
-                os.link(temporary, path)  # unlike a rename it never replaces a file that has come meanwhile
+                os.link(temporary, path)  # unlike a rename this never replaces a file that appeared meanwhile
                 return
-            except OSError:  # there is such a file, or the file system has no hard links
+            except OSError:  # the file exists, or the file system has no hard links
                 self.check(path)
         os.replace(temporary, path)

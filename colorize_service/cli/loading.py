@@ -1,4 +1,4 @@
-"""The model that the command line runs."""
+"""Loading the model for the command line."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,13 +10,13 @@ from colorize_service.process import available_cpus
 
 
 def load(folder: Path | None, device: str, jobs: int, options: Iterable[str]) -> Model:
-    """Load the model; its first photo warms it up.
+    """Load the model. It is not warmed up: its first photo does that.
 
     Args:
         folder: of the model bundle; None: the embedded model.
         device: ``auto``, ``cpu`` or ``cuda``.
         jobs: photos in work at a time.
-        options: the names of what it will be asked beside what holds for every model.
+        options: the names of the options that will be set, beside those that every model takes.
 
     Raises:
         BundleError, DeviceUnavailable: as :func:`load_model`.

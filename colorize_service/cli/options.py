@@ -1,4 +1,4 @@
-"""The options of a colorization on the command line, as :mod:`colorize_service.options` has them."""
+"""The options of a colorization, see :mod:`colorize_service.options`, as options of the command line."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,34 +11,34 @@ from colorize_service.options import OPTIONS, Hint, Option, Options
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class HintType(click.ParamType):
-    """``x,y,#rrggbb`` -> Hint, x and y 0 to 1."""
+_HINT = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})")
 
-    name = "X,Y,#RRGGBB"
-    _form = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})")
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Hint:
-        found = self._form.fullmatch(value.replace(" ", ""))
-        if not found or max(float(found[1]), float(found[2])) > 1:
-            self.fail(
-                f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
-                "the photo's width and height.",
-                param,
-                ctx,
-            )
-        red, green, blue = bytes.fromhex(found[3])
-        return Hint(float(found[1]), float(found[2]), (red, green, blue))
+def hint(value: str) -> Hint:
+    """The Hint of ``x,y,#rrggbb``, x and y from 0 to 1.
+
+    Raises:
+        click.BadParameter: if ``value`` is of another form.
+    """
+    found = _HINT.fullmatch(value.replace(" ", ""))
+    if not found or max(float(found[1]), float(found[2])) > 1:
+        raise click.BadParameter(
+            f"{value!r} is no hint: it takes x,y,#rrggbb, such as 0.5,0.25,#336699, x and y from 0 to 1 of "
+            "the photo's width and height."
+        )
+    red, green, blue = bytes.fromhex(found[3])
+    return Hint(float(found[1]), float(found[2]), (red, green, blue))
 
 
 def colorization_options(command: Command) -> Command:
-    """Give a command an option for each field of ``Options``; a name with a dash, ``--hint`` for each hint."""
-    for option in reversed(OPTIONS.values()):
+    """Give a command an option for each field of ``Options``, of its name with dashes; ``--hint`` for ``hints``."""
+    for option in reversed(list(OPTIONS.values())):  # click's help lists the option that was added last first
         command = _click_option(option)(command)
     return command
 
 
 def options_of(given: Mapping[str, object]) -> Options:
-    """What the options of the command line ask for, by their names; what was not given is left to its default."""
+    """The ``Options`` that the command line asks for, from values by name; what was not given has its default."""
     values: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
     return Options(**values)
 
@@ -49,7 +49,7 @@ def _click_option(option: Option) -> Callable[[Command], Command]:
             "The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given several "
             "times."
         )
-        return click.option("--hint", option.name, type=HintType(), multiple=True, help=about)
+        return click.option("--hint", option.name, type=hint, metavar="X,Y,#RRGGBB", multiple=True, help=about)
     return click.option(
         f"--{option.name.replace('_', '-')}",
         type=_click_type(option),
@@ -60,7 +60,7 @@ def _click_option(option: Option) -> Callable[[Command], Command]:
     )
 
 
-def _click_type(option: Option) -> click.ParamType | type:
+def _click_type(option: Option) -> click.FloatRange | click.IntRange | type:
     if option.kind is float:
         return click.FloatRange(option.least, option.most)
     if option.kind is int:

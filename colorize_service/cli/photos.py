@@ -1,4 +1,4 @@
-"""The work on a photo: from a file to a file, or to a sentence why not."""
+"""Converting a photo: from a file to a file, or to a sentence that tells why not."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
 from colorize_service.imaging import ImageError
 
-# Photos above that are refused: each photo in work takes a few bytes of memory for each pixel.
+# Larger photos are refused: a photo in work takes a few bytes of memory for each pixel.
 MAX_BYTES = 2**30
 MAX_PIXELS = 250_000_000
 
@@ -18,11 +18,12 @@ _PIECE = 2**20
 
 
 def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> Outcome:
-    """Convert a photo. Whatever goes wrong is in the outcome, so that the next photo has its turn."""
-    problem = task.problem
+    """Convert a photo. Whatever goes wrong is told by the outcome, so that the next photos are converted."""
+    if task.result is None:
+        return Outcome(task, task.problem)
+    problem: str | None
     try:
-        if problem is None:
-            problem = _problem(colorize, writer, task)
+        problem = _problem(colorize, writer, task.source, task.result)
     except ImageError as error:
         problem = str(error)
     except ResultExists:
@@ -36,30 +37,31 @@ def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> O
     return Outcome(task, problem)
 
 
-def _problem(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> str | None:
-    if task.result != STDOUT:
-        writer.check(task.result)
+def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, target: Path) -> str | None:
+    """Convert a photo; the sentence why that failed, or None."""
+    if target != STDOUT:
+        writer.check(target)
     try:
-        data = _read(task.source)
+        data = _read(source)
     except OSError as error:
         return f"It cannot be read: {_reason(error)}."
     if len(data) > MAX_BYTES:
         return f"The file is too large: at most {MAX_BYTES:,} bytes are accepted."
     result = colorize(data)
     try:
-        if task.result == STDOUT:
+        if target == STDOUT:
             sys.stdout.buffer.write(result)
             sys.stdout.buffer.flush()
         else:
-            writer.write(task.result, result)
+            writer.write(target, result)
     except OSError as error:
-        return f"{shown(task.result)} cannot be written: {_reason(error)}."
+        return f"{shown(target)} cannot be written: {_reason(error)}."
     return None
 
 
 def _read(source: Path) -> bytes:
     with open(sys.stdin.fileno() if source == STDIN else source, "rb", closefd=source != STDIN) as file:
-        # In pieces, since a read that names the limit sets aside a buffer of that size.
+        # In pieces: one read of at most MAX_BYTES would allocate as much.
         pieces = iter(lambda: file.read(_PIECE), b"")
         return b"".join(islice(pieces, MAX_BYTES // _PIECE + 1))
 

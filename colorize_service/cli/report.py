@@ -1,27 +1,32 @@
-"""What the user is told: results on standard output, progress and problems on standard error."""
+"""Messages to the user: results on standard output, progress and problems on standard error."""
 
 import json
 import os
 import sys
 from dataclasses import dataclass
+from types import TracebackType
 
 import click
 
 from colorize_service.cli.tasks import STDOUT, Task, shown
 
-MOST_NAMES = 10  # of failed photos in the last line
+MOST_NAMES = 10  # of failed photos, in the last line
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A task that has been tried, and the sentence why it failed, or None."""
+    """A task that is done or has failed.
+
+    Attributes:
+        problem: the sentence that tells why it failed; None: it is done.
+    """
 
     task: Task
     problem: str | None
 
 
 class Report:
-    """A progress bar on a terminal, else a line for each photo as it happens; ``with`` frames the bar."""
+    """A progress bar if there is a terminal, else a line for each photo. The bar is shown within a ``with`` block."""
 
     def __init__(self, total: int, as_json: bool):
         self._total, self._as_json = total, as_json
@@ -44,29 +49,32 @@ class Report:
             self._bar.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._bar:
-            self._bar.__exit__(*error)
+            self._bar.__exit__(kind, error, traceback)
             for outcome in self._failed:
                 _say_problem(outcome)
 
     def add(self, outcome: Outcome) -> None:
-        """Say how a photo went."""
+        """Count a photo and tell its outcome."""
         if outcome.problem is None:
             self._done += 1
         else:
             self._failed.append(outcome)
+        result = None if outcome.problem else outcome.task.result
         if self._as_json:
             _say_json(outcome)
-        elif outcome.problem is None and self._result_lines and outcome.task.result != STDOUT:
-            click.echo(os.fsencode(outcome.task.result))
+        elif result is not None and result != STDOUT and self._result_lines:
+            click.echo(os.fsencode(result))
         if self._bar:
             self._bar.update(1)
         elif outcome.problem is not None:
             _say_problem(outcome)
 
     def summarize(self, interrupted: bool = False) -> None:
-        """Say how it went on the whole."""
+        """Tell how many photos are done, and which ones failed."""
         count = f"{self._done} of {self._total} photo{'s' * (self._total != 1)} colorized"
         if interrupted:
             click.echo(f"Interrupted: {count}; nothing is half-written.", err=True)

@@ -27,7 +27,7 @@ def _can_serve() -> bool:
 
 
 class _WithSettings(click.Command):
-    """Its help lists the settings."""
+    """A command whose help lists the settings."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if not _can_serve():

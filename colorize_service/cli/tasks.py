@@ -1,4 +1,4 @@
-"""Which photos are to be converted, and where each result goes: settled and checked before any work begins."""
+"""Which photos are to be converted, and where each result goes: decided and checked before any work begins."""
 
 import functools
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
-# What a folder's photos are called; a file that is named itself may be called anything.
+# Names by which photos in a folder are known; a file given by name may have any.
 PHOTO_SUFFIXES = {
     ".jpg",
     ".jpeg",
@@ -33,7 +33,13 @@ _ENDING = "-color.jpg"
 
 @dataclass(frozen=True)
 class Task:
-    """A photo and the file that its result goes to, or the sentence why there can be none."""
+    """A photo to convert.
+
+    Attributes:
+        source: the photo.
+        result: the file that the result goes to; None: the photo cannot be converted.
+        problem: the sentence that tells why not, if ``result`` is None.
+    """
 
     source: Path
     result: Path | None
@@ -41,16 +47,16 @@ class Task:
 
 
 def plan(paths: Sequence[str], output: str | None, recursive: bool) -> list[Task]:
-    """The photos that the user means, each once, in the order of the arguments, folders in alphabetical order.
+    """The photos to convert, each once: in the order of the arguments, those of a folder in alphabetical order.
 
     Args:
         paths: files, folders, or ``-`` alone for standard input.
         output: a JPEG file for one photo, a folder, ``-`` for standard output, or None: beside each photo.
-        recursive: take the folders' subfolders too.
+        recursive: whether to take the photos in subfolders too.
 
     Raises:
-        click.UsageError: if two results would be one file, a result would replace its own photo, or ``output`` does
-            not fit.
+        click.UsageError: if two results would be the same file, a result would replace its own photo, or ``output``
+            does not suit ``paths``.
     """
     if "-" in paths:
         if len(paths) > 1:
@@ -70,7 +76,7 @@ def plan(paths: Sequence[str], output: str | None, recursive: bool) -> list[Task
 
 
 def _is_file(output: str, paths: Sequence[str]) -> bool:
-    """Whether ``output`` is a file for the one photo there is, and not a folder."""
+    """Whether ``output`` is a file for the result of a single photo, and not a folder."""
     path = Path(output)
     suffix = path.suffix.lower()
     if output != "-" and (path.is_dir() or (suffix not in PHOTO_SUFFIXES and not path.exists())):
@@ -105,7 +111,7 @@ def _tasks(path: Path, output: Path | None, recursive: bool) -> Iterator[Task]:
 
 
 def _is_photo(path: Path) -> bool:
-    """Whether a file in a folder looks like a photo, and not hidden or like an earlier result."""
+    """Whether a file in a folder is a photo by its name: not hidden, and no earlier result."""
     return (
         path.suffix.lower() in PHOTO_SUFFIXES
         and not path.name.startswith(".")
@@ -115,11 +121,14 @@ def _is_photo(path: Path) -> bool:
 
 
 def _without_conflicts(tasks: list[Task]) -> list[Task]:
-    """The tasks without repetitions, and without the earlier results that a pattern such as ``*.jpg`` takes along."""
+    """The tasks without repetitions, and without earlier results, which a pattern such as ``*.jpg`` includes."""
     by_result: dict[str, Task] = {}
     kept = []
     for task in tasks:
-        other = task if task.result is None else by_result.setdefault(_identity(task.result), task)
+        if task.result is None:
+            kept.append(task)
+            continue
+        other = by_result.setdefault(_identity(task.result), task)
         if other is task:
             kept.append(task)
         elif _identity(other.source) != _identity(task.source):
@@ -139,7 +148,7 @@ def _result(source: Path, folder: Path) -> Path:
 
 
 def _identity(path: Path) -> str:
-    """The same for all names of a file's place. A link is a file of its own: it would be replaced, not followed."""
+    """One path for all paths to the same directory entry. A link is not followed: a result would replace it."""
     return os.path.join(_real(path.parent), path.name)
 
 
@@ -149,5 +158,5 @@ def _real(folder: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """The path for a person: what cannot be printed becomes ``?``."""
+    """The path for a person to read, with ``?`` for each character that cannot be printed."""
     return "".join(char if char.isprintable() else "?" for char in str(path))

@@ -1,14 +1,13 @@
 """From a client's bytes to a picture, and from a picture and its colours to JPEG bytes.
 
-The only part of the service that uses Pillow. It knows no HTTP, no model and no files::
+No other package uses Pillow. This one knows nothing of HTTP, models or files on the disk::
 
     photo = open_photo(data, max_pixels=40_000_000)   # headers only
     luma = photo.luma()                               # the plane that the result keeps
     small = shrink(luma, (512, 512))                  # for the model
     result = add_chroma(luma, chroma, quality=90)     # JPEG bytes
 
-Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence for the person who
-sent them.
+Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence for the person who sent them.
 """
 
 from colorize_service.imaging.chroma import adjust, shrink

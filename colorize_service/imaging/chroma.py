@@ -19,17 +19,17 @@ Shorts = NDArray[np.int16]
 #: A photo's luma, full size: uint8 (height, width), or an image of mode L, of which a copy is made.
 Luma = Bytes | Image.Image
 
-#: How many pixels share a sample of chroma, on the side of a square, in pictures of at least so many pixels: in small
-#: ones 2, as in any 4:2:0 JPEG. Twice as many are a quarter of the work, and to the eye what two were in a picture a
-#: quarter as large (see benchmarks.edges).
+#: The side in pixels of the square that shares one sample of chroma, in pictures of at least so many pixels. In small
+#: pictures it is 2, as in any 4:2:0 JPEG. Twice the side is a quarter of the work, and in a picture of four times the
+#: pixels it looks the same (see benchmarks.edges).
 CELLS = {0: 2, 1 << 21: 4, 1 << 23: 8}
-#: Variance of luma, in levels squared, under which it is taken for noise and chroma does not follow it.
+#: Variance of luma, in levels squared, below which it counts as noise, which chroma does not follow.
 SMOOTHNESS = 50.0
 #: What a warmth of 1 adds to b*, in units of CIE L*a*b*.
 WARMEST = 20.0
 
-# Half as many threads as cores do the many small steps of NumPy: each step lets go of the interpreter's lock, and on
-# two cores two threads that did so at once mostly waited for each other (a fifth of the time at 2048x2048).
+# Half as many threads as cores may run the many small NumPy steps: each step releases the interpreter's lock, and on
+# two cores two such threads mostly waited for each other (a fifth of the time at 2048x2048).
 _SMALL_STEPS = threading.BoundedSemaphore(max(1, available_cpus() // 2))
 
 
@@ -40,25 +40,30 @@ def shrink(luma: Luma, size: tuple[int, int]) -> Bytes:
 
 
 def adjust(chroma: Bytes, saturation: float = 1, warmth: float = 0) -> Bytes:
-    """Chroma made stronger or weaker at the same hue, then shifted towards blue or yellow: uint8 (h, w, 2) to the same.
+    """Chroma made stronger or weaker at the same hue, then shifted towards blue or yellow.
 
     Args:
-        chroma: Cb and Cr, 128 neutral. What would leave the range of 8 bits stops at its end, at the same hue.
-        saturation: 0 for none, 1 leaves it as it is.
-        warmth: -1 to 1, in shares of `WARMEST`.
+        chroma: uint8 (h, w, 2), Cb and Cr, 128 neutral.
+        saturation: factor of the chroma; 0 gives gray, 1 leaves it as it is.
+        warmth: -1 to 1, in shares of `WARMEST`; above 0 is towards yellow.
+
+    Returns:
+        the same shape and type. A colour that 8 bits cannot hold becomes less strong, at the same hue.
     """
     if saturation == 1 and warmth == 0:
         return chroma
     signed = (chroma.astype(np.float32) - 128) * np.float32(saturation) + np.float32(warmth) * _WARM
     strongest = np.abs(signed).max(axis=2, keepdims=True)
-    return np.rint(128 + signed * np.minimum(1, 127 / np.maximum(strongest, 1))).astype(np.uint8)
+    levels: Floats = np.rint(128 + signed * np.minimum(1, 127 / np.maximum(strongest, 1)))
+    return levels.astype(np.uint8)
 
 
-def _warm() -> NDArray[np.float32]:
-    """What a warmth of 1 adds to Cb and Cr, float32 (2,): the axis from blue to yellow of L*a*b*, at a middle gray."""
+def _warm() -> Floats:
+    """What a warmth of 1 adds to Cb and Cr, float32 (2,): `WARMEST` on the b* axis of L*a*b*, at a middle gray."""
     gray = np.full((1, 1), 60, np.float32)
     yellow = np.array([0, WARMEST], np.float32)[:, None, None]
-    return colour.chroma(gray, yellow)[0, 0].astype(np.float32) - 128
+    cb_cr: Floats = colour.chroma(gray, yellow)[0, 0].astype(np.float32)
+    return cb_cr - 128
 
 
 _WARM = _warm()
@@ -67,8 +72,8 @@ _WARM = _warm()
 class FittedChroma:
     """Chroma for each strip of a photo, enlarged so that its edges follow the luma's.
 
-    It is made less strong, at the same hue, where RGB has no such colour of that luma: a decoder would clip it, and
-    with it the luminance.
+    Where RGB has no colour of that luma and chroma, the chroma is made less strong, at the same hue: a decoder would
+    clip the colour and so change the luminance.
     """
 
     def __init__(self, luma: Bytes, chroma: Bytes, small: Bytes | None = None):
@@ -113,15 +118,14 @@ def _guided(coarse: Bytes, chroma: Bytes, size: tuple[int, int]) -> Shorts:
     return planes
 
 
-def _slopes(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
-    """The slopes of chroma, float32 (2, h, w), over luma, (h, w), in each window of 3x3, ridge regression: float32
-    (2, h, w), levels per level."""
+def _slopes(luma: Floats, chroma: Floats) -> Floats:
+    """The slope of chroma (2, h, w) over luma (h, w) in each window of 3x3, by ridge regression: float32 (2, h, w)."""
     means = _mean3(np.concatenate([[luma, luma * luma], chroma, luma * chroma]))
     covariance = means[4:] - means[0] * means[2:4]
     return _mean3(covariance / (means[1] - means[0] ** 2 + SMOOTHNESS))
 
 
-def _mean3(planes: np.ndarray) -> np.ndarray:
+def _mean3(planes: Floats) -> Floats:
     """The mean of each window of 3x3, edges repeated: float32 (n, h, w)."""
     padded = np.concatenate([planes[:, :1], planes, planes[:, -1:]], axis=1)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
@@ -151,7 +155,7 @@ def _fitted(pixels: Bytes, guided: Shorts, cell: int, step: int) -> Bytes:
     A sample of `guided` is for a square of `step` pixels, that is one cell or two; `pixels` may lack some at the end.
 
     A decoder that smooths chroma over the borders of cells may still clip a few pixels at hard edges. To leave room
-    for that too would take far more colour out of fine detail than it keeps luminance.
+    for that too would cost far more colour in fine detail than it saves luminance.
     """
     cells = [-(-side // cell) for side in pixels.shape]
     missing = [step * side - have for side, have in zip(guided.shape[1:], pixels.shape, strict=True)]
@@ -201,7 +205,7 @@ def _extreme(of_two: np.ufunc, strip: Bytes, cell: int) -> Shorts:
     steps = [1 << i for i in range(cell.bit_length() - 1)]
     for _ in steps:
         strip = of_two(strip[::2], strip[1::2])
-    for step in steps:  # overlapping, since the vector unit takes only neighbours
+    for step in steps:  # overlapping: on neighbouring bytes the vector unit is faster than on every second
         strip = of_two(strip[:, :-step], strip[:, step:])
     return strip[:, ::cell].astype(np.int16)
 

@@ -1,23 +1,23 @@
 """What the bytes are, and whether they are cheap to read, before Pillow sees them.
 
-Pillow's readers check a good deal, but some of them allocate a canvas while they open a file or
-go through its parts in Python, one by one, without a limit. The functions here walk over the same
-parts by their lengths alone and refuse what no camera, scanner or editor writes.
+Pillow's readers check a good deal, but some of them allocate a canvas while they open a file, or go through its parts
+in Python, one by one, without a limit. The functions here walk over the same parts by their lengths alone and refuse
+what no camera, scanner or editor writes.
 """
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 #: libjpeg's own limit (JPEG_MAX_DIMENSION): a longer side cannot be written.
 MAX_SIDE = 65_500
-#: Scans of a JPEG. Encoders write up to about 15; each one more costs a pass over all pixels.
+#: Scans of a JPEG. Encoders write up to about 15; each costs a pass over all pixels.
 MAX_SCANS = 100
-#: Segments of a JPEG's header, entries of a TIFF directory.
+#: Segments of a JPEG's header, or entries of a TIFF directory.
 MAX_ENTRIES = 4_096
-#: Exif segments: one is the rule, and Pillow joins them in quadratic time.
+#: Exif segments of a JPEG: one is the rule, and Pillow joins them in quadratic time.
 MAX_EXIF_SEGMENTS = 16
-#: Chunks of a PNG, blocks of a GIF, strips or tiles of a TIFF.
+#: Chunks of a PNG, blocks of a GIF, or strips or tiles of a TIFF.
 MAX_PARTS = 65_536
 #: Bytes that belong to nothing: padding and junk in a JPEG's header.
 MAX_STRAY_BYTES = 65_536
@@ -27,10 +27,10 @@ SEND = f"Send {', '.join(KINDS[:-1])} or {KINDS[-1]}."
 
 
 class ImageError(ValueError):
-    """The client's bytes are no picture that can be used; the text says why, to a person."""
+    """The client's bytes are no picture that can be used; the text tells a person why."""
 
 
-# In this order: one of KINDS, or what the sentence says that is not supported.
+# Tried in this order. A name is one of KINDS, or the words for what is not supported.
 _MAGIC = [
     (re.compile(magic, re.DOTALL), name)
     for name, magic in [
@@ -41,7 +41,7 @@ _MAGIC = [
         ("WebP", rb"RIFF....WEBP"),
         ("TIFF", rb"II[*+]\0|II\0\*|MM\0[*+]|MM\*\0"),
         ("GIF", rb"GIF8[79]a"),
-        # Two letters alone would take a text for a picture: ask for a known header size too.
+        # A text may begin with these two letters: the header must have a known size too.
         ("BMP", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"),
         ("AVIF", rb"....ftyp(avi[fs]|m[is]f1)"),
         ("PPM", rb"P[1-6f]\s"),
@@ -63,7 +63,7 @@ def kind_of(data: bytes) -> str:
     """The format of `data` by its first bytes: one of `KINDS`.
 
     Raises:
-        ImageError: no bytes, a format that is known but not supported (the text names it), or anything else.
+        ImageError: if there are no bytes, the format is not supported (the text names it), or it is unknown.
     """
     if not data:
         raise ImageError("The file is empty.")
@@ -118,7 +118,7 @@ def _check_png(data: bytes) -> None:
         pass
 
 
-# A marker, but not the stuffing, padding and restarts that entropy-coded data contain.
+# A marker, but not the stuffing, padding and restart markers within entropy-coded data.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _EOI, _SOS, _EXIF, _SEQUENTIAL_FRAMES = 0xD9, 0xDA, 0xE1, (0xC0, 0xC1)
 
@@ -141,13 +141,13 @@ def _check_jpeg(data: bytes) -> None:
             raise ImageError("The JPEG is damaged: its header is made of too many pieces.")
         if scans > MAX_SCANS:
             raise ImageError(f"The JPEG has more than {MAX_SCANS} scans, which is not accepted.")
-        # The walk ends here for a scan of everything, and for all but a few others after a fast upper bound.
+        # One scan of all components is the only one. Else count an upper bound, which is fast and nearly always enough.
         if scans == 1 and (data[body + 2] == components or data.count(b"\xff\xda") <= MAX_SCANS):
             return
 
 
 def _check_gif(data: bytes) -> tuple[int, int]:
-    """Width and height of screen and first frame, for which Pillow may allocate while it opens."""
+    """Width and height that screen and first frame need; Pillow may allocate that much while it opens the file."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     inside = False  # of an extension's blocks
@@ -167,7 +167,7 @@ def _check_gif(data: bytes) -> tuple[int, int]:
 
 
 def _check_tiff(data: bytes) -> None:
-    """Look at the counts of the first directory: Pillow makes a Python object for each value."""
+    """Check how many values the first directory has: Pillow makes a Python object for each."""
     order, big = "<" if data[:2] == b"II" else ">", data[2] == 43
     (at,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
     (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
@@ -182,16 +182,16 @@ def _check_tiff(data: bytes) -> None:
 
 
 def _check_webp(data: bytes) -> tuple[int, int] | None:
-    """Width and height of the canvas (RFC 9649), which libwebp allocates when it opens."""
+    """Width and height of the canvas (RFC 9649), which libwebp allocates when it opens the file."""
     if 8 + int.from_bytes(data[4:8], "little") > len(data):
         raise ImageError("The WebP is cut off: its end is missing.")
     if data[12:16] == b"VP8X":
-        return tuple(1 + int.from_bytes(data[i : i + 3], "little") for i in (24, 27))
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
     if data[12:16] == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if data[12:16] == b"VP8 ":
-        return tuple(int.from_bytes(data[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
     return None
 
 
@@ -200,14 +200,14 @@ _PPM_HEADER = re.compile(rb"P[1-6f]" + _GAP + rb"(\d{1,10})" + _GAP + rb"(\d{1,1
 
 
 def _check_ppm(data: bytes) -> tuple[int, int]:
-    """Width and height, within a header of sane length: Pillow reads it byte by byte."""
+    """Width and height, within a header of limited length: Pillow reads it byte by byte."""
     found = _PPM_HEADER.match(data[:4096])
     if not found:
         raise ImageError("The PPM is damaged: its header says no width and height.")
     return int(found[1]), int(found[2])
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
     "JPEG": _check_jpeg,
     "PNG": _check_png,
     "GIF": _check_gif,

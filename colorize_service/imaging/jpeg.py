@@ -1,8 +1,8 @@
 """Encoding JPEGs, pictures of any size in strips.
 
 Each strip is encoded by itself, and restart markers join them into one file (ITU-T T.81): at such a marker a decoder
-forgets what it has predicted and begins at a whole byte, as at the start of a picture, so the entropy-coded data of a
-picture's strips may stand one behind the other. Each strip is one restart interval.
+resets its predictions and begins at a whole byte, as at the start of a picture, so that the entropy-coded data of the
+strips may follow each other. Each strip is one restart interval.
 """
 
 import io
@@ -23,7 +23,7 @@ STRIP = 1 << 19  # pixels: what is made of a strip stays in the processor's cach
 
 _SOF0, _EOI, _RST0, _SOS, _DRI = 0xC0, 0xD9, 0xD0, 0xDA, 0xDD
 
-#: The built-in `map` or one like it, such as a pool's.
+#: The built-in `map`, or the `map` of a pool.
 Map = Callable[[Callable[[int], bytes], Iterable[int]], Iterable[bytes]]
 
 
@@ -34,7 +34,7 @@ def add_chroma(luma: Luma, chroma: Bytes, quality: int, small: Bytes | None = No
         luma: full size.
         chroma, small: as of :class:`~colorize_service.imaging.chroma.FittedChroma`.
         quality: of the JPEG, 1 to 100.
-        each: makes the strips; the pixels are those that one pass over the whole picture would give.
+        each: runs the encoding of the strips; the result's pixels do not depend on it.
     """
     pixels = np.asarray(luma)
     height, width = pixels.shape
@@ -42,8 +42,8 @@ def add_chroma(luma: Luma, chroma: Bytes, quality: int, small: Bytes | None = No
 
     def strip(top: int) -> bytes:
         part = pixels[top : top + rows]
-        # Pillow would take three planes of the full size, and the encoder then shrink the chroma: twice the time.
-        # Below a quality of 96 the DCT here is the faster and less exact one.
+        # Pillow would need three planes of the full size and have two of them shrunk again: twice the time.
+        # Below a quality of 96 this encoder uses the faster and less exact DCT.
         jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(_even(part), *fitted.strip(top, part), quality)
         return jpeg
 
@@ -61,13 +61,13 @@ def encode(image: Image.Image, quality: int) -> bytes:
 
 
 def _buffer() -> BinaryIO:
-    """A file in memory. Pillow lets other threads run while it encodes into a file that the system knows, and stops
-    the whole interpreter while it encodes into Python's own BytesIO."""
+    """A file in memory. Pillow lets other threads run while it encodes into a file of the operating system, and
+    stops the whole interpreter while it encodes into a BytesIO."""
     return open(os.memfd_create("jpeg"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
 
 
 def strip_rows(width: int) -> int:
-    """Rows of a strip of a picture `width` pixels wide: whole MCUs, and fewer MCUs than a restart interval may have."""
+    """Rows of a strip of a picture `width` pixels wide: whole MCUs, as many as a restart interval may have."""
     return max(1, STRIP // (MCU * width)) * MCU
 
 
@@ -75,8 +75,8 @@ def join_strips(strips: list[bytes], width: int, height: int) -> bytes:
     """One JPEG of a picture from the JPEGs of its strips, top to bottom.
 
     Args:
-        strips: baseline JPEGs, 4:2:0, of `strip_rows(width)` rows each but the last, all with the same tables; they
-            may be larger than the picture, to the right and below, as long as they have as many MCUs.
+        strips: baseline JPEGs, 4:2:0, all with the same tables; all but the last have `strip_rows(width)` rows. They
+            may reach beyond the picture to the right and below, as far as its MCUs do.
         width, height: of the whole picture.
     """
     first = strips[0]
@@ -91,7 +91,7 @@ def join_strips(strips: list[bytes], width: int, height: int) -> bytes:
 
 
 def _find(jpeg: bytes, marker: int) -> int:
-    """Where the first segment with this marker begins, in a file whose header has segments alone."""
+    """Where the first segment with this marker begins, in a file with nothing between its segments."""
     at = 2
     while jpeg[at + 1] != marker:
         at = _behind(jpeg, at)
@@ -99,10 +99,11 @@ def _find(jpeg: bytes, marker: int) -> int:
 
 
 def _behind(jpeg: bytes, segment: int) -> int:
+    """Where this segment ends."""
     return segment + 2 + int.from_bytes(jpeg[segment + 2 : segment + 4], "big")
 
 
-def _even(pixels: np.ndarray) -> np.ndarray:
-    """With an even number of rows and columns: the encoder reads as many, whatever there are."""
+def _even(pixels: Bytes) -> Bytes:
+    """The pixels with an even number of rows and columns, the last repeated: the encoder reads that many."""
     odd = [(0, side % 2) for side in pixels.shape]
     return np.pad(pixels, odd, "edge") if any(rest for _, rest in odd) else pixels

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -15,6 +16,7 @@ from PIL import (
     Image,
     ImageChops,
     ImageCms,
+    ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
@@ -30,9 +32,9 @@ Bytes = NDArray[np.uint8]
 # The limit in pixels is an argument here, checked before Pillow allocates.
 Image.MAX_IMAGE_PIXELS = None
 
-# The readers themselves instead of Image.open: no other format can be reached, the reason why a file is refused is
-# not lost, and of a JPEG with several pictures (MPO), whose index may be broken, the first is simply a JPEG.
-_READERS = {
+# The readers themselves instead of Image.open: no other format can be reached; the reason why a file is refused is
+# kept; and of a JPEG with several pictures (MPO), whose index may be broken, the first is read as a plain JPEG.
+_READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
@@ -43,7 +45,7 @@ _READERS = {
     "PPM": PpmImagePlugin.PpmImageFile,
 }
 
-#: What Pillow decodes in Python, a number at a time, and how many pixels of it are worth the time (about a second).
+#: Codecs that Pillow has in Python, which are slow, and the most pixels they may decode (about a second's work).
 SLOW_DECODERS = {"ppm": 1_000_000, "ppm_plain": 1_000_000, "bmp_rle": 4_000_000}
 
 # How a picture with this EXIF orientation is turned upright (EXIF 2.32, 4.6.4; TIFF 6.0, tag 274).
@@ -57,17 +59,17 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# The mode without depth, palette and alpha, where that is another one.
+# The 8-bit mode without palette and alpha that stands for each of these modes.
 _BARE = {"1": "L", "LA": "L", "La": "L", "I;16": "L", "I;16B": "L", "I": "L", "F": "L"}
 _BARE |= {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB", "YCbCr": "RGB", "LAB": "RGB"}
 
-STRIP = 1 << 19  # pixels at a time, where more than 8 bits go through NumPy
+STRIP = 1 << 19  # pixels that go through NumPy at a time, where a sample has more than 8 bits
 
 
 class Photo:
-    """A photo whose header was read and found within the limits. Made by `open_photo`.
+    """A photo whose header has been read and is within the limits. Made by `open_photo`.
 
-    It holds the file's bytes and nothing else: each call decodes anew, in any thread.
+    It holds the file's bytes and nothing else: each call decodes them again. Its methods may be called in any thread.
 
     Attributes:
         size: width and height in pixels, upright (the EXIF orientation applied).
@@ -81,7 +83,7 @@ class Photo:
     def luma(self) -> Bytes:
         """The luminance: uint8 (height, width), upright, Y of BT.601 from sRGB.
 
-        Of a plain JPEG these are the numbers in the file, its chroma is not even decoded.
+        For a plain JPEG these are the file's own values; its chroma is not decoded.
 
         Raises:
             ImageError: if the file is cut off or damaged; the text says which.
@@ -123,7 +125,8 @@ class Photo:
 
     def _decoded(self, mode: str) -> Image.Image:
         with _blame(self._kind):
-            source, image = _open(self._data, self._kind), None
+            source: Image.Image = _open(self._data, self._kind)
+            image: Image.Image | None = None
             try:
                 image = _upright_srgb(source, mode)
             finally:
@@ -158,7 +161,7 @@ def open_photo(data: bytes, *, max_pixels: int) -> Photo:
 
 @contextlib.contextmanager
 def _blame(kind: str) -> Iterator[None]:
-    """Whatever Pillow raises over the client's bytes is the file's fault, except a lack of memory."""
+    """Turn what Pillow raises over the client's bytes into an `ImageError`, except a lack of memory."""
     try:
         yield
     except (ImageError, MemoryError):
@@ -167,7 +170,7 @@ def _blame(kind: str) -> Iterator[None]:
         raise ImageError(_sentence(kind, str(error).lower())) from error
 
 
-# What Pillow says (in lower case) when bytes are missing, and when it knows no way to read them.
+# Words of Pillow's errors, in lower case, when bytes are missing, and when it has no reader for this variant.
 _ENDS_EARLY = "truncated", "not enough", "incomplete", "requires a buffer", "chunk b''", "cannot load this image"
 _UNKNOWN_KIND = "cannot handle", "unknown pixel", "unknown data", "unsupported", "not yet"
 
@@ -184,9 +187,9 @@ def _sentence(kind: str, reason: str) -> str:
     return f"The {kind} is damaged and cannot be read."
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     image = _READERS[kind](io.BytesIO(data))
-    # Only EXIF turns a picture here, as in browsers. Pillow would go on and look into XMP.
+    # Only EXIF turns a picture here, as in browsers. Pillow would look into XMP too.
     image.info.pop("xmp", None)
     image.info.pop("XML:com.adobe.xmp", None)
     if kind == "PNG":
@@ -195,7 +198,7 @@ def _open(data: bytes, kind: str) -> Image.Image:
 
 
 def _complete_png(image: Image.Image, data: bytes) -> None:
-    """What Pillow leaves undone: EXIF data behind the pixels, and the transparent colour at their depth."""
+    """Do what Pillow leaves undone: find EXIF data behind the pixels, scale the transparent colour to 8 bits."""
     if "exif" not in image.info:
         for name, start, length in png_chunks(data):
             if name == b"eXIf":
@@ -207,29 +210,29 @@ def _complete_png(image: Image.Image, data: bytes) -> None:
         image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
-def _check_reader(image: Image.Image, kind: str) -> None:
-    """What only the reader knows and `headers` does not."""
+def _check_reader(image: ImageFile.ImageFile, kind: str) -> None:
+    """Check what Pillow's reader knows and `headers` does not."""
     limit = SLOW_DECODERS.get(image.tile[0].codec_name) if image.tile else None
     if limit and image.width * image.height > limit:
         raise ImageError(f"This kind of {kind} is slow to read: at most {limit:,} pixels of it are accepted.")
-    if kind == "TIFF":
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         if tags.get(TiffImagePlugin.TILEWIDTH, 0) > max(1024, 2 * image.width) or tags.get(
             TiffImagePlugin.TILELENGTH, 0
         ) > max(1024, 2 * image.height):
             raise ImageError("The TIFF is damaged: its tiles are much larger than the picture.")
-        # A preview, and directories inside it in one of which the picture itself stands.
+        # Camera raw: the first picture is a preview, and the photo itself is in a directory inside it.
         if tags.get(ExifTags.Base.NewSubfileType, 0) & 1 and ExifTags.Base.SubIFDs in tags:
             raise ImageError("Sorry, camera raw pictures are not supported. Develop it and send a JPEG.")
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where there is none, or where the EXIF data make no sense."""
+    """EXIF's orientation, 1 to 8; 1 if there is none or the EXIF data make no sense."""
     try:
-        # Not PngImageFile's own, which would decode the picture to look behind it.
+        # Not PngImageFile.getexif, which would decode the picture to look for EXIF data behind it.
         exif = Image.Image.getexif(image)
         if isinstance(image, TiffImagePlugin.TiffImageFile):
-            # While it loads, Pillow reads these directories, which may be broken and hold nothing for us.
+            # Pillow reads these directories while it loads; they may be broken, and nothing in them is needed.
             for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop):
                 if tag in exif:
                     del exif[tag]
@@ -242,7 +245,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright_srgb(source: Image.Image, mode: str) -> Image.Image:
-    """Decode, and go to sRGB in `mode`: L, or RGB, which gives L for a gray file."""
+    """Decode, and convert to sRGB in `mode`: L, or RGB, which gives L for a gray file."""
     turn = _TURNS.get(_orientation(source))
     to_srgb = _to_srgb(source.info.get("icc_profile"), _BARE.get(source.mode, source.mode))
     if mode == "L" and source.format == "JPEG" and not to_srgb:
@@ -250,7 +253,7 @@ def _upright_srgb(source: Image.Image, mode: str) -> Image.Image:
     source.load()
     image, alpha = _without_alpha(_in_8_bits(source), keep_colour=mode == "RGB" or to_srgb is not None)
     if image.mode == "CMYK" and source.format == "JPEG" and "adobe" not in source.info:
-        image = ImageChops.invert(image)  # Pillow takes each JPEG for one of Adobe's, which count ink from the top
+        image = ImageChops.invert(image)  # Pillow reads every CMYK JPEG as Adobe's, in which 255 is no ink
     if to_srgb:
         image = to_srgb(image)
     if image.mode not in ("L", mode):
@@ -277,39 +280,42 @@ def _without_alpha(image: Image.Image, keep_colour: bool) -> tuple[Image.Image, 
 
 
 def _to_srgb(icc: bytes | None, mode: str) -> Callable[[Image.Image], Image.Image] | None:
-    """What brings a picture of this mode (L, RGB or CMYK) from its ICC profile to sRGB, in L or RGB.
+    """The function that converts a picture of this mode (L, RGB or CMYK) from its ICC profile to sRGB, in L or RGB.
 
-    None where there is nothing to do, since the profile is sRGB or nearly so, and nothing to be done, since there is
-    no profile, or it is broken or one for another kind of picture.
+    None if the picture stays as it is: it has no profile, the profile is sRGB or nearly so, it is broken, or it is
+    for another kind of picture.
     """
     if not icc:
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        space = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space]
-        if mode != space and (mode, space) != ("L", "RGB"):
-            return None
-        transform = ImageCms.buildTransform(
-            profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
-        )
-        if mode == "CMYK":
-            return transform.apply
-        probe = _probe(mode)
-        moved = transform.apply(probe.convert(space))
-        if max(high for low, high in ImageChops.difference(probe.convert("RGB"), moved).getextrema()) <= 2:
-            return None
-        if mode == "L":
-            table = list(moved.convert("L").tobytes())
-            return lambda image: image.point(table)
-        return transform.apply_in_place
+        return _transform(ImageCms.ImageCmsProfile(io.BytesIO(icc)), mode)
     except MemoryError:
         raise
     except Exception:
         return None
 
 
+def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> Callable[[Image.Image], Image.Image] | None:
+    space = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space]
+    if mode != space and (mode, space) != ("L", "RGB"):
+        return None
+    transform = ImageCms.buildTransform(
+        profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
+    )
+    if mode == "CMYK":
+        return transform.apply
+    probe = _probe(mode)
+    moved = transform.apply(probe.convert(space))
+    if max(ImageChops.difference(probe.convert("RGB"), moved).tobytes()) <= 2:
+        return None
+    if mode == "L":
+        table = list(moved.convert("L").tobytes())
+        return lambda image: image.point(table)
+    return transform.apply_in_place
+
+
 def _probe(mode: str) -> Image.Image:
-    """All 256 grays, or 9x9x9 colours in equal steps."""
+    """A picture of all 256 grays, or of 9x9x9 colours in equal steps."""
     if mode == "L":
         return Image.frombytes("L", (256, 1), bytes(range(256)))
     levels = [round(i * 255 / 8) for i in range(9)]
@@ -317,8 +323,10 @@ def _probe(mode: str) -> Image.Image:
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:
-    """Modes with more than 8 bits a sample as L, their whole range scaled to 0..255; other modes as they are."""
-    tags = getattr(image, "tag_v2", {})
+    """The picture in mode L, its whole range scaled to 0 to 255, if it has more than 8 bits a sample; else as it is."""
+    tags: Any = getattr(image, "tag_v2", {})
+    low: float
+    high: float
     if image.mode in ("I;16", "I;16B"):
         low, high = 0, 4095 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 65535
     elif image.mode == "I" and image.format == "PPM":
@@ -328,7 +336,7 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     else:
         return image
     if image.mode != "I" and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
-        low, high = high, low  # white is zero, which Pillow does not see to in these modes
+        low, high = high, low  # 0 is white, which Pillow ignores in these modes
     table = _levels(np.arange(65536), low, high)
     gray = np.empty((image.height, image.width), np.uint8)
     for top, bottom, samples in _strips(image):
@@ -338,17 +346,17 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(gray)
 
 
-def _levels(samples: np.ndarray, black: float, white: float) -> np.ndarray:
-    with np.errstate(all="ignore"):  # no number in a file is so odd that it should be a warning in the log
+def _levels(samples: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
+    with np.errstate(all="ignore"):  # infinite and undefined numbers in a client's file are no warning for the log
         levels = (samples.astype(np.float64) - black) * (255 / (white - black)) + 0.5
         return np.nan_to_num(levels, nan=0, posinf=255, neginf=0).clip(0, 255).astype(np.uint8)
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
-    """Black and white of a picture in 32-bit numbers, which have no range of their own.
+    """The numbers for black and white of a picture in 32-bit numbers, whose file does not tell them.
 
-    0 to 1 (only F), 255 or 65535, the least that holds them all; where there are negative or greater numbers, from
-    the least to the greatest. Infinite numbers do not count.
+    Black is 0, and white the least of 1 (mode F only), 255 and 65535 that no number exceeds. If there are negative
+    or larger numbers, black is the least and white the greatest. Infinite numbers do not count.
     """
     low, high = np.inf, -np.inf
     for _, _, samples in _strips(image):
@@ -362,7 +370,8 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, int, np.ndarray]]:
+def _strips(image: Image.Image) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """First row, end row and samples, (rows, width), of each strip; their type is that of the picture's mode."""
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         bottom = min(image.height, top + rows)

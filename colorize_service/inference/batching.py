@@ -1,11 +1,11 @@
-"""Photos that wait for the device are worked on together, as soon as it is free."""
+"""Batches: photos that wait for the device are processed together as soon as it is free."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -15,8 +15,8 @@ from colorize_service.inference.turn import LOOK_SECONDS, Abandoned, Busy, Turn
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which a client may try again when the device had no memory for its photo.
 MEMORY_RETRY_AFTER = 30
-
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -31,17 +31,19 @@ class _Job(Generic[Key, Item, Answer]):
 
 
 class Batcher(Generic[Key, Item, Answer]):
-    """One thread, the device's, and the line in front of it.
+    """One thread, the device's, and the items that wait for it.
 
-    Whoever comes while the device is free is worked on at once. When it becomes free, the first in the line and those
-    behind that go together with it become one batch of 1, 2, 4, … up to ``most``: few sizes, so that the device
-    prepares for each of them once.
+    An item that arrives while the device is free is processed at once. When the device becomes free, the first item
+    that waits and others of the same key become one batch of 1, 2, 4, … up to ``most``: few sizes, because the device
+    has to prepare once for each size.
     """
 
-    def __init__(self, work: Callable[[Key, list[Item]], Sequence[Answer]], most: int):
-        """``work`` takes a key and its items and returns a result for each; it is only called in one thread.
-
-        It raises :class:`OutOfMemory` if the device has no room for so many.
+    def __init__(self, work: Callable[[Key, list[Item]], Iterable[Answer]], most: int):
+        """
+        Args:
+            work: takes a key and its items and returns a result for each, in order. It is called in one thread only,
+                and raises :class:`OutOfMemory` if the device has no room for so many items.
+            most: items of a batch at most. It falls when the device runs out of memory.
         """
         self._work, self.most = work, most
         self._line: deque[_Job[Key, Item, Answer]] = deque()
@@ -49,11 +51,11 @@ class Batcher(Generic[Key, Item, Answer]):
         threading.Thread(target=self._run, name="device", daemon=True).start()
 
     def submit(self, key: Key, item: Item, turn: Turn) -> Answer:
-        """The item's result. Items of the same key go together.
+        """Wait for the result of an item. Only items of the same key share a batch.
 
         Raises:
-            Abandoned, Busy: as the turn says, unless the work has begun.
-            Busy: if the device has no room for this one item.
+            Abandoned, Busy: if the turn ends before the work begins.
+            Busy: if the device has no room even for this item alone.
         """
         (future,) = self.add(key, [item])
         while not wait([future], LOOK_SECONDS).done:
@@ -65,7 +67,7 @@ class Batcher(Generic[Key, Item, Answer]):
         return future.result()
 
     def add(self, key: Key, items: Sequence[Item]) -> list[Future[Answer]]:
-        """Put items into the line, next to each other."""
+        """Let items wait for the device, next to each other."""
         jobs: list[_Job[Key, Item, Answer]] = [_Job(key, item) for item in items]
         with self._arrival:
             self._line.extend(jobs)

@@ -1,37 +1,46 @@
-"""Where the tensors of a loop live: buffers that stay where they are, and runs between them.
+"""Devices: buffers in their memory, and runs of ONNX graphs that read and write these buffers.
 
-On both devices a run reads and writes bound buffers. On CUDA everything is put on one stream of our own, in order, and
-the host waits only where it reads a result.
+On CUDA all work goes to one stream, in order, and the host waits only when it reads a buffer.
 """
 
 import ctypes
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorize_service.inference.onnx_runtime import ort
 
+#: Floating-point arrays of a bundle: float32 or float16.
+Array = NDArray[np.float32 | np.float16]
+
 
 class Host:
-    """Buffers in main memory."""
+    """Buffers in main memory.
+
+    Attributes:
+        name: ONNX Runtime's name of the device.
+        options: of ONNX Runtime's CUDA provider; None: it is not used.
+    """
 
     name = "cpu"
-    options: dict[str, object] | None = None  # of ONNX Runtime's CUDA provider; none here
+    options: dict[str, object] | None = None
 
-    def empty(self, shape: Sequence[int], dtype: np.dtype) -> ort.OrtValue:
-        """A new buffer; what it holds is undefined."""
+    def empty(self, shape: Sequence[int], dtype: type[np.generic]) -> ort.OrtValue:
+        """A new buffer with undefined values."""
         return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, self.name, 0)
 
-    def write(self, buffer: ort.OrtValue, values: np.ndarray) -> None:
-        """Fill the buffer, after all that has been put in order before."""
+    def write(self, buffer: ort.OrtValue, values: Array) -> None:
+        """Fill the buffer, converting the values to its type, once all earlier work is done."""
         buffer.update_inplace(np.ascontiguousarray(values, buffer_dtype(buffer)))
 
-    def read(self, buffer: ort.OrtValue) -> np.ndarray:
-        """A copy of the buffer's values, once all that has been put in order is done."""
-        return buffer.numpy().copy()
+    def read(self, buffer: ort.OrtValue) -> NDArray[np.float32]:
+        """A copy of the values of a float32 buffer, once all earlier work is done."""
+        values: NDArray[np.float32] = buffer.numpy().copy()
+        return values
 
     def run(self, session: ort.InferenceSession, binding: ort.IOBinding, graph: int = -1) -> None:
-        """Run the session between the bound buffers. ``graph``: the number, from 1, of this binding's CUDA graph."""
+        """Run a session on the bound buffers. ``graph``: the number, from 1, of this binding's CUDA graph, or -1."""
         session.run_with_iobinding(binding)
 
 
@@ -51,13 +60,13 @@ class Cuda(Host):
         # The arena takes what is asked for and not the next power of two: gigabytes matter here.
         self.options = {"user_compute_stream": str(self._stream.value), "arena_extend_strategy": "kSameAsRequested"}
 
-    def write(self, buffer: ort.OrtValue, values: np.ndarray) -> None:
-        values = np.ascontiguousarray(values, buffer_dtype(buffer))
-        # From pageable memory: CUDA has taken the values when the call returns, whenever the copy itself happens.
-        self._copy(buffer.data_ptr(), values.ctypes.data, values.nbytes)
+    def write(self, buffer: ort.OrtValue, values: Array) -> None:
+        source = np.ascontiguousarray(values, buffer_dtype(buffer))
+        # The source is pageable memory: CUDA has taken the values when the call returns, even if it copies them later.
+        self._copy(buffer.data_ptr(), source.ctypes.data, source.nbytes)
 
-    def read(self, buffer: ort.OrtValue) -> np.ndarray:
-        values = np.empty(buffer.shape(), buffer_dtype(buffer))
+    def read(self, buffer: ort.OrtValue) -> NDArray[np.float32]:
+        values = np.empty(buffer.shape(), np.float32)
         self._copy(values.ctypes.data, buffer.data_ptr(), values.nbytes)
         self._checked(self._runtime.cudaStreamSynchronize(self._stream))
         return values
@@ -82,14 +91,18 @@ class Cuda(Host):
             raise RuntimeError(f"CUDA: {self._runtime.cudaGetErrorString(status).decode()}")
 
 
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+}
 
 
 def dtype_of(name: str) -> type[np.generic]:
-    """NumPy's type for ONNX Runtime's name of it, such as ``tensor(float16)``.
+    """NumPy's type for ONNX Runtime's name of a type, such as ``tensor(float16)``.
 
     Raises:
-        KeyError: if it is one that no bundle has.
+        KeyError: if no bundle has this type.
     """
     return _DTYPES[name]
 

@@ -1,4 +1,4 @@
-"""Colour hints as a model takes them: planes of its processing size."""
+"""Colour hints in the form that a model takes: planes of its processing size."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from colorize_service import colour
 from colorize_service.options import Hint
 
-# Pixels on the side of the patch that a hint colours at the processing size; the model was trained with 1 to 9.
+# Side in pixels, at the processing size, of the square that a hint colours; the model was trained with 1 to 9.
 PATCH = 5
 
 

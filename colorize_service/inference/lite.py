@@ -18,12 +18,12 @@ from colorize_service.options import Options
 
 
 class Processing(msgspec.Struct, frozen=True):
-    """The size in pixels at which the model sees a photo: the manifest's ``processing``.
+    """The manifest's ``processing``: what determines the size in pixels at which the model sees a photo.
 
     Attributes:
-        shorter_side: at which it sees best.
-        multiple_of: both sides are whole multiples of it.
-        max_pixels: that a run may take.
+        shorter_side: the best length of the shorter side.
+        multiple_of: both sides are multiples of it.
+        max_pixels: width times height at most.
     """
 
     shorter_side: Size
@@ -31,9 +31,9 @@ class Processing(msgspec.Struct, frozen=True):
     max_pixels: Size
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height for a photo of ``width`` × ``height``: its own shape, with the shorter side at its best.
+        """Width and height for a photo of ``width`` × ``height``, of about the same shape.
 
-        A strip keeps its shape and gets smaller instead, to stay within the pixels that a run may take.
+        The shorter side has its best length, or less if the photo is so long that it would exceed ``max_pixels``.
         """
         step = self.multiple_of
         ratio = max(width, height) / min(width, height)

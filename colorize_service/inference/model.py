@@ -1,6 +1,6 @@
 """What a model is, which kinds there are, and how one is loaded.
 
-A new kind is a module with a class that has what :class:`Model` says, and a line in :data:`KINDS`.
+A new kind is a module with a class that follows the protocol :class:`Model`, and a line in :data:`KINDS`.
 """
 
 import pkgutil
@@ -16,7 +16,7 @@ from colorize_service.bundle import Bundle, BundleError
 from colorize_service.inference.turn import ANY_TIME, Turn
 from colorize_service.options import Options
 
-#: A kind of bundle, and the class that runs it, imported when there is such a bundle.
+#: The class that runs each kind of bundle, as "module:class"; it is imported when such a bundle is loaded.
 KINDS = {
     "lite": "colorize_service.inference.lite:Lite",
     "colorizenet": "colorize_service.inference.colorizenet.controlnet:ColorizeNet",
@@ -25,7 +25,15 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Setup:
-    """How the operator lets a model run; the settings of the same names. None: as the model or its preset has it."""
+    """How a model is to run: the operator's settings of the same names. None: the model's or the preset's own value.
+
+    Attributes:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: threads that one run may use on the CPU.
+        preset: of a diffusion model, see ``inference.colorizenet.presets``.
+        guidance_interval: of a diffusion model: the shares of the sampling, 0 to 1, between which it is guided.
+        max_batch: photos of a batch at most.
+    """
 
     device: str = "auto"
     threads: int = 1
@@ -38,12 +46,12 @@ class Model(Protocol):
     """A loaded model: small gray pictures in, their chroma out. Its methods may be called from any thread.
 
     Attributes:
-        title: what this kind of model is called.
-        takes: the names of those fields of ``Options`` that it takes, beside those that hold for every model.
-        side_by_side: whether several runs on a CPU may overlap, so that each needs but a share of the cores.
-        device: ``cpu`` or ``cuda``, where it truly runs.
-        defaults: what it takes where a request says nothing.
-        turns: photos in work at a time that keep the device busy.
+        title: the name of this kind of model, for people.
+        takes: the names of the options that it takes, beside those that every model takes.
+        side_by_side: whether runs on a CPU may overlap, each with a share of the cores; else one run uses all cores.
+        device: ``cpu`` or ``cuda``: where it runs.
+        defaults: the values of those options that a request leaves out.
+        turns: how many photos must be in work at a time to keep the device busy.
     """
 
     title: ClassVar[str]
@@ -53,10 +61,10 @@ class Model(Protocol):
     defaults: Options
 
     def __init__(self, bundle: Bundle, setup: Setup):
-        """Load the bundle.
+        """Load the model from a verified bundle.
 
         Raises:
-            BundleError: if its manifest or a graph is not what this kind needs.
+            BundleError: if its manifest or a file is not what this kind needs.
             DeviceUnavailable: if CUDA was demanded and does not work.
         """
 
@@ -67,32 +75,34 @@ class Model(Protocol):
         """Width and height in pixels at which it sees a photo of ``width`` × ``height``."""
 
     def warm_up(self) -> None:
-        """Run once, so that the first photo does not pay for what is done once."""
+        """Run once, so that the first photo does not have to wait for one-time work."""
 
     def chroma(self, luma: NDArray[np.uint8], options: Options = Options(), turn: Turn = ANY_TIME) -> NDArray[np.uint8]:
         """Chroma of a gray picture.
 
         Args:
             luma: uint8 (h, w), at a processing size.
-            options: as far as it ``takes`` them.
+            options: those that the model does not take are ignored.
+            turn: how long to wait for the device.
 
         Returns:
-            uint8 (h', w', 2): Cb and Cr, 128 neutral; it covers the whole picture.
+            uint8 (h', w', 2): Cb and Cr, 128 neutral, of the whole picture; h' and w' are up to the model.
 
         Raises:
             Busy: if the device is not free before the turn ends, or has no room for the picture.
-            Abandoned: if whoever waits is gone.
+            Abandoned: if the client is gone.
         """
 
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
-        """:meth:`chroma` of several pictures of one size, worked on together as far as the device allows."""
+        """:meth:`chroma` of several pictures of one size, processed together as far as the device allows."""
 
 
 class OptionNotTaken(Exception):
-    """Something is asked of a model that it does not take.
+    """A request sets an option that the model does not take.
 
     Attributes:
-        option, model: what is asked, and what the model is called.
+        option: its name.
+        model: the model's title.
     """
 
     def __init__(self, option: str, model: Model):
@@ -102,10 +112,10 @@ class OptionNotTaken(Exception):
 
 
 def check_taken(model: Model, options: Iterable[str]) -> None:
-    """Compare the names of options with what the model takes.
+    """Check that the model takes all these options, given by name.
 
     Raises:
-        OptionNotTaken: if it does not take one.
+        OptionNotTaken: for the first that it does not take.
     """
     for name in options:
         if name not in model.takes:
@@ -119,10 +129,10 @@ def model_class(kind: str) -> type[Model]:
 
 
 def load_model(bundle: Bundle, setup: Setup, warm: bool = True) -> Model:
-    """Verify a bundle, load it and, if it is to be ``warm``, run it once.
+    """Verify a bundle, load its model and, if ``warm``, run it once.
 
     Raises:
-        BundleError: if the bundle is wrong or incomplete, or of a kind that is not known.
+        BundleError: if the bundle is wrong or incomplete, or its kind is unknown.
         DeviceUnavailable: if the device is to be ``cuda`` and CUDA does not work.
     """
     kind = bundle.manifest.kind

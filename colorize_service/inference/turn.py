@@ -1,15 +1,19 @@
-"""A turn: leave to work on one photo, and to wait for the device, as long as someone waits for the result."""
+"""A turn: how long a photo may wait for the device."""
 
 import math
 import time
 from collections.abc import Callable
 
-#: Seconds between two looks of whoever waits, whether it is still worth while.
+#: Seconds between two checks whether to go on waiting.
 LOOK_SECONDS = 0.25
 
 
 class Busy(Exception):
-    """The work cannot be taken now. ``retry_after`` is a guess in whole seconds of when it could be."""
+    """The work cannot be done now.
+
+    Attributes:
+        retry_after: whole seconds until it probably can.
+    """
 
     def __init__(self, sentence: str, retry_after: int):
         super().__init__(sentence)
@@ -21,7 +25,7 @@ class Abandoned(Exception):
 
 
 class Turn:
-    """Leave to wait until ``deadline`` (of :func:`time.monotonic`), for a client that is still there."""
+    """Permission to wait until a deadline, as long as the client does not go away."""
 
     def __init__(
         self,
@@ -31,13 +35,14 @@ class Turn:
     ):
         """
         Args:
-            abandoned: whether the client is gone; asked in any thread.
-            too_late: what is to be said when the deadline has passed.
+            abandoned: tells whether the client is gone; called in any thread.
+            deadline: a time of :func:`time.monotonic`.
+            too_late: makes the error to raise once the deadline has passed.
         """
         self._abandoned, self.deadline, self._too_late = abandoned, deadline, too_late
 
     def check(self) -> None:
-        """To be called now and then while waiting.
+        """Check whether to go on waiting; called every :data:`LOOK_SECONDS`.
 
         Raises:
             Abandoned: if the client is gone.
@@ -49,5 +54,5 @@ class Turn:
             raise self._too_late()
 
 
-#: For work that nobody can abandon and that has all the time.
+#: For work that nobody abandons and that has no deadline.
 ANY_TIME = Turn()

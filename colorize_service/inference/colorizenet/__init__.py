@@ -1,1 +1,1 @@
-"""ColorizeNet: a ControlNet that colorizes, on Stable Diffusion. Needs no torch."""
+"""ColorizeNet: a ControlNet for Stable Diffusion that colorizes. It needs no torch."""

@@ -1,4 +1,4 @@
-"""ColorizeNet: a ControlNet that colorizes, on Stable Diffusion, from a bundle of ONNX graphs."""
+"""ColorizeNet: a ControlNet for Stable Diffusion that colorizes, from a bundle of ONNX graphs."""
 
 import itertools
 import logging
@@ -28,19 +28,24 @@ from colorize_service.options import Options
 
 log = logging.getLogger(__name__)
 
+#: Photos of a batch at most on CUDA, unless the operator sets another number.
 GPU_BATCH = 4
+
+Floats = NDArray[np.float32]
+#: Steps and guidance scale: what photos of one batch have in common.
+Key = tuple[int, float]
 
 
 class Processing(msgspec.Struct):
-    """The size in pixels at which the model sees every picture."""
+    """The manifest's ``processing``: the size in pixels at which the model sees every picture."""
 
     width: Size
     height: Size
     multiple_of: Size
 
 
-class Defaults(msgspec.Struct):
-    """What the bundle's author recommends."""
+class Parameters(msgspec.Struct):
+    """All options of a sampling; as the manifest's ``defaults``, those that the model's author recommends."""
 
     prompt: str
     negative_prompt: str
@@ -50,16 +55,21 @@ class Defaults(msgspec.Struct):
 
 
 class Conditioned(Diffusion):
-    """The manifest's ``diffusion``: beside the noise's schedule the channels of the hint."""
+    """The manifest's ``diffusion``.
+
+    Attributes:
+        hint_channels: of the picture that the ControlNet sees.
+    """
 
     hint_channels: int
 
 
 class ColorizeNet:
-    """Bundle kind ``colorizenet``: files ``tokenizer``, ``prompts``, ``text_encoder``, ``hint_encoder``, ``denoiser``
-    and ``decoder``; of each graph there may be a variant for CUDA, such as ``denoiser.cuda``.
+    """Bundle kind ``colorizenet``; a :class:`~colorize_service.inference.model.Model`.
 
-    Gray in, Stable Diffusion's picture out, of which only a* and b* are kept.
+    Its files are ``tokenizer``, ``prompts``, ``text_encoder``, ``hint_encoder``, ``denoiser`` and ``decoder``; each
+    graph may have a variant for CUDA, such as ``denoiser.cuda``. The ControlNet sees the gray photo, and of the picture
+    that Stable Diffusion makes only a* and b* are kept.
     """
 
     title: ClassVar[str] = "ColorizeNet"
@@ -76,7 +86,7 @@ class ColorizeNet:
                 f"The bundle's hint has {self._diffusion.hint_channels} channels; only the published model's three, "
                 "which all take the gray photo, are documented well enough to be filled."
             )
-        defaults = bundle.section("defaults", Defaults)
+        defaults = bundle.section("defaults", Parameters)
         preset = Options(steps=self._preset.steps, guidance_scale=self._preset.guidance_scale)
         self.defaults = preset.or_else(Options(**msgspec.structs.asdict(defaults)))
         self._load(bundle, setup)
@@ -84,13 +94,15 @@ class ColorizeNet:
     def _load(self, bundle: Bundle, setup: Setup) -> None:
         files = _Files(bundle, setup)
         self.device = files.device.name
-        prompts = Prompts(bundle, (self.defaults.negative_prompt, self.defaults.prompt), files.open_text_encoder)
+        defaults = self._complete(Options())
+        prompts = Prompts(bundle, (defaults.negative_prompt, defaults.prompt), files.open_text_encoder)
         self._sampling = Sampling(files.device, files.open_graphs(), prompts.context)
-        self._batcher = Batcher(self._sample, setup.max_batch or (GPU_BATCH if self.device == "cuda" else 1))
+        most = setup.max_batch or (GPU_BATCH if self.device == "cuda" else 1)
+        self._batcher: Batcher[Key, Job, Floats] = Batcher(self._sample, most)
 
     @property
     def turns(self) -> int:
-        """Photos in work that keep the device busy: while one batch is on it, the next one gathers."""
+        """Photos in work that keep the device busy: while it runs one batch, the next one gathers."""
         return 2 * self._batcher.most
 
     def processing_size(self, width: int, height: int) -> tuple[int, int]:
@@ -102,7 +114,7 @@ class ColorizeNet:
         return wide, high
 
     def warm_up(self) -> None:
-        """Colorize gray pictures: one on the CPU; on CUDA, where each number of them is prepared for, all numbers."""
+        """Colorize gray pictures: one on the CPU; on CUDA, which prepares for each size of a batch, all sizes."""
         width, height = self.processing_size(1, 1)
         gray = np.full((height, width), 128, np.uint8)
         number, options = 1, Options(steps=2 if self.device == "cuda" else 1)
@@ -113,40 +125,43 @@ class ColorizeNet:
             number *= 2
 
     def chroma(self, luma: NDArray[np.uint8], options: Options = Options(), turn: Turn = ANY_TIME) -> NDArray[np.uint8]:
-        options = options.or_else(self.defaults)
-        return self._chroma(luma, self._batcher.submit(_key(options), self._job(luma, options), turn))
+        parameters = self._complete(options)
+        return self._chroma(luma, self._batcher.submit(_key(parameters), self._job(luma, parameters), turn))
 
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
         futures = self.sample(photos)
         return [self._chroma(luma, future.result()) for (luma, _), future in zip(photos, futures, strict=True)]
 
-    def sample(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[Future[NDArray[np.float32]]]:
+    def sample(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[Future[Floats]]:
         """Begin to sample the pictures that Stable Diffusion makes of photos: float32 (3, h, w) each, RGB in 0 to 1."""
-        complete = [(luma, options.or_else(self.defaults)) for luma, options in photos]
-        futures: list[Future[NDArray[np.float32]]] = []
+        complete = [(luma, self._complete(options)) for luma, options in photos]
+        futures: list[Future[Floats]] = []
         for key, together in itertools.groupby(complete, lambda photo: _key(photo[1])):
             futures += self._batcher.add(key, [self._job(*photo) for photo in together])
         return futures
 
+    def _complete(self, options: Options) -> Parameters:
+        return msgspec.convert(options.or_else(self.defaults), Parameters, from_attributes=True)
+
     @staticmethod
-    def _chroma(luma: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _chroma(luma: NDArray[np.uint8], image: Floats) -> NDArray[np.uint8]:
         return colour.chroma(colour.lightness(luma), colour.ab(image))
 
-    def _job(self, luma: np.ndarray, options: Options) -> Job:
+    @staticmethod
+    def _job(luma: NDArray[np.uint8], parameters: Parameters) -> Job:
         shape = (4, luma.shape[0] // 8, luma.shape[1] // 8)
         return Job(
             hint=np.repeat(luma[None] / np.float32(255), 3, axis=0),
-            latents=np.random.default_rng(options.seed).standard_normal(shape, np.float32),
-            prompts=(options.negative_prompt, options.prompt),
+            latents=np.random.default_rng(parameters.seed).standard_normal(shape, np.float32),
+            prompts=(parameters.negative_prompt, parameters.prompt),
         )
 
-    def _sample(self, key: tuple[int, float], jobs: list[Job]) -> np.ndarray:
+    def _sample(self, key: Key, jobs: list[Job]) -> Floats:
         return self._sampling.run(jobs, table(self._diffusion, self._preset.sampler, *key, self._interval))
 
 
-def _key(options: Options) -> tuple[int | None, float | None]:
-    """What photos must have in common to be sampled together."""
-    return options.steps, options.guidance_scale
+def _key(parameters: Parameters) -> Key:
+    return parameters.steps, parameters.guidance_scale
 
 
 class _Files:
@@ -154,17 +169,17 @@ class _Files:
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._bundle, self._threads = bundle, setup.threads
-        # The smallest graph shows whether CUDA works; what it says in the log holds for all.
+        # The smallest graph shows whether CUDA works; its line in the log is true of all.
         probe = open_session(bundle.path("hint_encoder"), setup.device, setup.threads)
         self.device = Cuda() if device_of(probe) == "cuda" else Host()
 
     def open_graphs(self) -> Graphs:
-        """Load what every picture needs; the log shows how far it is."""
+        """Load the graphs that every picture needs; the log shows the progress."""
         names = ("hint_encoder", "denoiser", "decoder")
         return Graphs(*(self._open(name, f"{number} of {len(names)}") for number, name in enumerate(names, 1)))
 
     def open_text_encoder(self) -> ort.InferenceSession:
-        """Load what prompts other than the bundle's need."""
+        """Load the graph that prompts other than the bundle's need."""
         return self._open("text_encoder", "for the first prompt of a client's own")
 
     def _open(self, name: str, note: str) -> ort.InferenceSession:

@@ -1,14 +1,18 @@
-"""The loop of a diffusion model on ONNX Runtime: noise and hints in, pictures out; nothing leaves the device between."""
+"""The loop of a diffusion model on ONNX Runtime: noise and hints in, pictures out, all on the device in between."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from colorize_service.inference.device import Host, dtype_of
+from colorize_service.inference.device import Array, Host, dtype_of
 from colorize_service.inference.onnx_runtime import ort
 from colorize_service.inference.session import OutOfMemory, memory_errors
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,13 +20,13 @@ class Job:
     """One picture to be sampled.
 
     Attributes:
-        hint: float32 (C, H, W), 0…1, what the ControlNet sees.
-        latents: float32 (4, h, w), the noise to begin with.
+        hint: float32 (C, H, W), 0 to 1: what the ControlNet sees.
+        latents: float32 (4, h, w): the noise to begin with.
         prompts: the negative and the positive prompt.
     """
 
-    hint: np.ndarray
-    latents: np.ndarray
+    hint: Floats
+    latents: Floats
     prompts: tuple[str, str]
 
 
@@ -36,22 +40,23 @@ class Graphs:
 
 
 class Sampling:
-    """Runs the loop. To be used from one thread: ONNX Runtime keeps CUDA graphs for each thread."""
+    """Runs the loop, in one thread only: ONNX Runtime keeps CUDA graphs for each thread."""
 
-    def __init__(self, device: Host, graphs: Graphs, context: Callable[[str], np.ndarray]):
-        """``context`` gives what the denoiser reads of a prompt, float16 or float32 (77, K)."""
+    def __init__(self, device: Host, graphs: Graphs, context: Callable[[str], Array]):
+        """``context`` returns the context of a prompt, float16 or float32 (77, K)."""
         self._device, self._graphs, self._context = device, graphs, context
         self._numbers = itertools.count(1)
         self._batches: dict[tuple[int, tuple[int, ...]], _Batch] = {}
 
-    def run(self, jobs: Sequence[Job], table: np.ndarray) -> np.ndarray:
-        """Sample pictures of one size side by side.
+    def run(self, jobs: Sequence[Job], table: Floats) -> Floats:
+        """Sample pictures of one size together.
 
         Args:
+            jobs: the n pictures.
             table: float32 (steps, 7), see :func:`schedulers.table`.
 
         Returns:
-            float32 (n, 3, H, W), RGB in 0…1.
+            float32 (n, 3, H, W), RGB in 0 to 1.
 
         Raises:
             OutOfMemory: if the device has no room for so many.
@@ -66,7 +71,7 @@ class Sampling:
             self._batches.pop(key, None)
             raise
 
-    def _run(self, batch: "_Batch", jobs: Sequence[Job], table: np.ndarray) -> np.ndarray:
+    def _run(self, batch: "_Batch", jobs: Sequence[Job], table: Floats) -> Floats:
         batch.begin(jobs)
         for index, row in enumerate(table):
             batch.step(index, row, self._context, jobs)
@@ -76,11 +81,17 @@ class Sampling:
 class _Batch:
     """The buffers for ``n`` pictures, and the bindings of the graphs to them, made once.
 
-    The state goes to and fro between two buffers, so that each number of prompts has two bindings of the denoiser, and
-    on CUDA two graphs.
+    A step reads the state from one of two buffers and writes it to the other, so each number of prompts has two
+    bindings of the denoiser, and on CUDA two CUDA graphs.
     """
 
-    def __init__(self, device: Host, graphs: Graphs, numbers: itertools.count, n: int, shape: tuple[int, int, int]):
+    def __init__(self, device: Host, graphs: Graphs, numbers: Iterator[int], n: int, shape: tuple[int, ...]):
+        """
+        Args:
+            numbers: the numbers of the CUDA graphs, each used once.
+            n: how many pictures.
+            shape: of each picture's hint.
+        """
         self._device, self._graphs, self._numbers, self._n = device, graphs, numbers, n
         channels, height, width = shape
         self._latents = (4, height // 8, width // 8)
@@ -96,26 +107,26 @@ class _Batch:
         self._contexts: dict[int, _Contexts] = {}
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Put the jobs' noise and hints in place, and encode the hints, which are the same at every step."""
+        """Write the jobs' noise and hints, and encode the hints, which are the same at every step."""
         latents = np.stack([job.latents for job in jobs])
         self._device.write(self._states[0], np.stack([latents, np.zeros_like(latents)]))
         self._device.write(self._hint, np.stack([job.hint for job in jobs]))
         self._device.run(self._graphs.hint_encoder, self._encode)
 
-    def step(self, index: int, row: np.ndarray, context: Callable[[str], np.ndarray], jobs: Sequence[Job]) -> None:
-        """The step ``index`` with the factors ``row``; where its guidance scale is 1, without the negative prompt."""
+    def step(self, index: int, row: Floats, context: Callable[[str], Array], jobs: Sequence[Job]) -> None:
+        """Run the step ``index`` with the factors ``row``; without the negative prompt if the guidance scale is 1."""
         contexts = self._contexts_for(1 if row[1] == 1 else 2)
         contexts.write([job.prompts[side] for side in range(-contexts.g, 0) for job in jobs], context)
         self._device.write(self._step, row)
         self._device.run(self._graphs.denoiser, *contexts.bindings[index % 2])
 
-    def decoded(self, steps: int) -> np.ndarray:
-        """The pictures after so many steps, decoded one by one: float32 (n, 3, H, W). The only point that waits."""
+    def decoded(self, steps: int) -> Floats:
+        """The pictures after so many steps, decoded one by one: float32 (n, 3, H, W). Only here the host waits."""
         state = self._states[steps % 2]
         for i in range(self._n):
             binding = self._graphs.decoder.io_binding()
-            _bind_part(binding.bind_input, "latents", self._device, state, (1, *self._latents), i)
-            _bind_part(binding.bind_output, "image", self._device, self._image, (1, *self._image.shape()[1:]), i)
+            binding.bind_input("latents", *_part(self._device, state, (1, *self._latents), i))
+            binding.bind_output("image", *_part(self._device, self._image, (1, *self._image.shape()[1:]), i))
             self._device.run(self._graphs.decoder, binding)
         return self._device.read(self._image)
 
@@ -147,14 +158,16 @@ class _Contexts:
         for binding, _ in bindings:
             binding.bind_ortvalue_input("context", self._buffer)
 
-    def write(self, prompts: list[str], context: Callable[[str], np.ndarray]) -> None:
-        """Put the contexts of the prompts in place, unless they are there."""
+    def write(self, prompts: list[str], context: Callable[[str], Array]) -> None:
+        """Write the contexts of the prompts to the device, unless they are there."""
         if prompts != self._holds:
             self._device.write(self._buffer, np.stack([context(prompt) for prompt in prompts]))
             self._holds = prompts
 
 
-def _bind_part(bind, name: str, device: Host, buffer: ort.OrtValue, shape: tuple[int, ...], index: int) -> None:
-    """Bind ``shape`` of the float32 values in ``buffer``, ``index`` times as many from its start."""
-    offset = index * int(np.prod(shape)) * np.dtype(np.float32).itemsize
-    bind(name, device.name, 0, np.float32, list(shape), buffer.data_ptr() + offset)
+def _part(
+    device: Host, buffer: ort.OrtValue, shape: tuple[int, ...], index: int
+) -> tuple[str, int, type[np.float32], list[int], int]:
+    """The part ``index`` of a float32 buffer that is made of parts of this shape, as an IOBinding takes it."""
+    offset = index * math.prod(shape) * np.dtype(np.float32).itemsize
+    return device.name, 0, np.float32, list(shape), buffer.data_ptr() + offset

@@ -1,1 +1,1 @@
-"""Offline: a ColorizeNet checkpoint -> a bundle for the service. Needs torch; the service never does."""
+"""Offline: from a ColorizeNet checkpoint to a bundle for the service. It needs torch; the service never does."""

@@ -1,4 +1,4 @@
-"""``python -m export CHECKPOINT --out FOLDER``: a ColorizeNet checkpoint -> a verified bundle for the service."""
+"""``python -m export CHECKPOINT --out FOLDER``: from a ColorizeNet checkpoint to a verified bundle for the service."""
 
 import argparse
 import logging
@@ -7,8 +7,14 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export.errors import ExportError, InputError
+
+if TYPE_CHECKING:
+    from export.hub import Origin
+    from export.pipeline import Progress
+    from export.source import Source
 
 EXIT_CODES = """exit codes:
   0  the bundle is written and verified
@@ -25,67 +31,77 @@ def main(command: list[str] | None = None) -> int:
     arguments = _parser().parse_args(command)
     from tqdm import tqdm
 
-    with tqdm(bar_format="{desc} [{elapsed}]", disable=None) as progress:
+    with tqdm(bar_format="{desc} [{elapsed}]", disable=None) as bar:
         try:
-            _export(arguments, progress.set_description_str, progress.write)
+            bar.set_description_str("libraries: loading")
+            from export.pipeline import Progress
+
+            _export(arguments, Progress(bar.set_description_str, bar.write))
         except ExportError as error:
-            progress.close()
+            bar.close()
             print(error, file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
-            progress.close()
+            bar.close()
             print("Stopped; nothing is left behind.", file=sys.stderr)
             return 130
     print(f"{arguments.out} is written and verified.")
     return 0
 
 
-def _export(arguments: argparse.Namespace, say, report) -> None:
-    say("libraries: loading")
-    from colorize_service.bundle import sha256
+def _export(arguments: argparse.Namespace, progress: "Progress") -> None:
     from export.bundle import check_target
-    from export.checkpoint import Checkpoint
-    from export.folders import Folders
-    from export.hub import KNOWN, fetch, is_hub_id
     from export.pipeline import Options, export_bundle
 
     check_target(arguments.out, arguments.force)
+    source, origin = _open(arguments, progress)
+    if arguments.hint_channels not in (None, source.hint_channels):
+        raise InputError(
+            f"{arguments.checkpoint} takes {source.hint_channels} hint channels, not {arguments.hint_channels}."
+        )
+    options = Options(
+        precision=arguments.precision,
+        variants=arguments.variant,
+        size=arguments.size,
+        prediction_type=arguments.prediction_type or source.prediction_type or "epsilon",
+        prompt=arguments.prompt,
+        negative_prompt=arguments.negative_prompt,
+        steps=arguments.steps,
+        guidance_scale=arguments.guidance_scale,
+        seed=arguments.seed,
+        source=origin.source,
+        name=arguments.name or origin.name,
+        version=arguments.version or origin.version,
+        licence=arguments.licence or origin.licence,
+    )
+    export_bundle(source, options, arguments.out, arguments.force, progress)
+
+
+def _open(arguments: argparse.Namespace, progress: "Progress") -> "tuple[Source, Origin]":
+    """The weights that the command line names, and where they come from."""
+    from colorize_service.bundle import sha256
+    from export.checkpoint import Checkpoint
+    from export.folders import Folders
+    from export.hub import Origin, fetch, is_hub_id, origin_of
+
     checkpoint, expected = Path(arguments.checkpoint), arguments.sha256
     if is_hub_id(arguments.checkpoint):
-        say(f"{arguments.checkpoint}: fetching")
+        progress.say(f"{arguments.checkpoint}: fetching")
         checkpoint = fetch(arguments.checkpoint, expected)
     if arguments.base:
-        source = Folders(arguments.base, checkpoint)
-        origin = f"{arguments.base.name} and {checkpoint.name}, by diffusers"
-    elif checkpoint.is_dir():
+        base, control = arguments.base.absolute().name, checkpoint.absolute().name
+        origin = Origin(source=f"{base} and {control}, by diffusers", name=control)
+        return Folders(arguments.base, checkpoint), origin
+    if checkpoint.is_dir():
         raise InputError(
             f"{checkpoint} is a folder: give the checkpoint's file, or the base model's folder too with --base FOLDER."
         )
-    else:
-        say(f"{checkpoint.name}: reading")
-        source = Checkpoint(checkpoint)
-        found = sha256(checkpoint)
-        if expected and found != expected:
-            raise InputError(f"{checkpoint} is not what was asked for: its sha256 is {found}, not {expected}.")
-        published = next((name for name, known in KNOWN.items() if known.sha256 == found), checkpoint.name)
-        origin = f"{published}, sha256 {found}"
-    if arguments.hint_channels not in (None, source.hint_channels):
-        raise InputError(f"{checkpoint} takes {source.hint_channels} hint channels, not {arguments.hint_channels}.")
-    options = Options(
-        arguments.precision,
-        arguments.variant,
-        arguments.size,
-        arguments.prediction_type or source.prediction_type or "epsilon",
-        arguments.prompt,
-        arguments.negative_prompt,
-        arguments.steps,
-        arguments.guidance_scale,
-        arguments.seed,
-        arguments.name,
-        arguments.version,
-        arguments.licence,
-    )
-    export_bundle(source, options, origin, arguments.out, arguments.force, say, report)
+    progress.say(f"{checkpoint.name}: reading")
+    source = Checkpoint(checkpoint)
+    found = sha256(checkpoint)
+    if expected and found != expected:
+        raise InputError(f"{checkpoint} is not what was asked for: its sha256 is {found}, not {expected}.")
+    return source, origin_of(checkpoint, found)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,9 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=20, help="default of the service (20)")
     add("--guidance-scale", type=float, default=9.0, help="default of the service (9)")
     add("--seed", type=int, default=0, help="default of the service (0)")
-    add("--name", default="ColorizeNet")
-    add("--version", default="sd21")
-    add("--licence", default="CreativeML Open RAIL++-M", help="of the weights")
+    add("--name", help="of the model (default: ColorizeNet for the published checkpoint, else the name of the file)")
+    add("--version", help="of the model (default: sd21 for the published checkpoint, else unknown)")
+    add(
+        "--licence",
+        help="of the weights (default: that of the published checkpoint; for others the manifest says that it is not "
+        "recorded)",
+    )
     return parser
 
 
@@ -142,7 +162,7 @@ def _sha256(text: str) -> str:
 
 
 def _quiet() -> None:
-    """The libraries' warnings are about other uses of them; failures are reported in a sentence of ours."""
+    """Turn off the libraries' warnings, which are about other uses of them; errors are told in our own sentences."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Writing a bundle's folder so that its folder is either whole or not there."""
+"""Writing a bundle's folder so that it is complete or not there."""
 
 import contextlib
 import errno
@@ -15,17 +15,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def new_folder(target: Path, replace: bool, needed: int) -> Iterator[Path]:
-    """A folder beside ``target`` to write to; it takes that name at the end, and is removed if anything goes wrong.
+    """A new folder to write to, which is renamed to ``target`` at the end, and removed if anything goes wrong.
 
-    What a killed run has left is removed first.
+    The remains of a killed run are removed first.
 
     Args:
-        target: the folder that is wanted.
-        replace: whether it may replace one of that name.
-        needed: bytes that will be written at least.
+        target: the folder to make.
+        replace: whether an existing folder of that name may be replaced.
+        needed: bytes that will be written, at least.
 
     Raises:
-        InputError: if the folder exists already, or another run is writing it.
+        InputError: if the folder exists and may not be replaced, or another run is writing it.
         DiskError: if there is no room for it, or it cannot be written.
     """
     target = target.absolute()
@@ -53,7 +53,7 @@ def new_folder(target: Path, replace: bool, needed: int) -> Iterator[Path]:
 
 
 def check_target(target: Path, replace: bool) -> None:
-    """Whether a folder may be written.
+    """Check that a folder may be written.
 
     Raises:
         InputError: if it exists and may not be replaced.

@@ -1,9 +1,10 @@
-"""Reading a ControlLDM checkpoint, and filling diffusers' and transformers' modules with it. Never unpickles code."""
+"""Reading a ControlLDM checkpoint into modules of diffusers and transformers, without running a pickle's code."""
 
 import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
@@ -18,26 +19,27 @@ from export.errors import InputError
 
 LATENT_SCALE = 0.18215
 
+Model = TypeVar("Model", bound=nn.Module)
+
 
 class Checkpoint:
-    """The weights of a whole ControlLDM, mapped from its file; each part is made when it is asked for."""
+    """The weights of a whole ControlLDM, mapped from its file; an :class:`export.source.Source`."""
 
     def __init__(self, path: Path):
-        """Open the file and check that it holds all that an export needs.
+        """Open the file and check that it has all weights that an export needs.
 
         Raises:
-            InputError: if it does not.
+            InputError: if it has not.
         """
         state = read_state(path)
         shapes = {name: tuple(weight.shape) for name, weight in state.items()}
         self.sizes = _checked_sizes(path, shapes)
         self.hint_channels = self.sizes.hint_channels
-        self.prediction_type = None
+        self.prediction_type: str | None = None
         self._state = {name: state[name] for name in layout.weights(self.sizes)}
         self.weights = sum(weight.numel() for weight in self._state.values())
 
     def text_config(self) -> CLIPTextConfig:
-        """The sizes of the text tower, up to the layer before the last."""
         sizes = self.sizes
         return CLIPTextConfig(
             vocab_size=sizes.vocabulary,
@@ -51,17 +53,15 @@ class Checkpoint:
         )
 
     def text(self) -> CLIPTextModel:
-        """The text tower up to the layer before the last, and the final layer norm."""
         with torch.device("meta"):
             model = CLIPTextModel(self.text_config())
         state = {name: weight for name, weight in self._state.items() if name.startswith(layout.TEXT)}
         _fill(model, single_file_utils.convert_open_clip_checkpoint(model, state, layout.TEXT))
-        # Not in the state dict, and so still without values.
+        # The state dict has no values for this buffer.
         model.text_model.embeddings.position_ids = torch.arange(self.sizes.context_length)[None]
         return model
 
     def unet(self) -> UNet2DConditionModel:
-        """The denoising UNet."""
         config = self._unet_config()
         up_blocks = tuple("CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in self.sizes.attention[::-1])
         with torch.device("meta"):
@@ -69,14 +69,12 @@ class Checkpoint:
         return _fill(model, single_file_utils.convert_ldm_unet_checkpoint(self._state, config))
 
     def control(self) -> ControlNetModel:
-        """The ControlNet with the hint's encoder."""
         config = self._unet_config()
         with torch.device("meta"):
             model = ControlNetModel(**config, conditioning_channels=self.hint_channels)
         return _fill(model, single_file_utils.convert_controlnet_checkpoint(self._state, config))
 
     def vae(self) -> AutoencoderKL:
-        """The VAE; its encoder has no values."""
         sizes = self.sizes
         levels = len(sizes.vae_multipliers)
         config = {
@@ -102,7 +100,7 @@ class Checkpoint:
             "down_block_types": tuple(
                 "CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in sizes.attention
             ),
-            # diffusers calls the number of heads so.
+            # diffusers' name for the number of heads.
             "attention_head_dim": tuple(width // layout.HEAD_WIDTH for width in widths),
             "cross_attention_dim": sizes.context,
             "use_linear_projection": True,
@@ -110,11 +108,12 @@ class Checkpoint:
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
-    """The state dict of a ``.safetensors`` file or of a pickle that holds nothing but data.
+    """The state dict of a ``.safetensors`` file, or of a pickle of plain data.
 
     Raises:
         InputError: if there is no such file, or it is neither.
     """
+    state: Any
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)
@@ -177,6 +176,7 @@ def _checked_sizes(path: Path, shapes: dict[str, tuple[int, ...]]) -> layout.Siz
     return sizes
 
 
-def _fill(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+def _fill(model: Model, state: dict[str, Tensor]) -> Model:
     model.load_state_dict(state, assign=True)
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code that ``python -m export`` ends with."""
+"""The exporter's errors, each with the exit code that ``python -m export`` ends with."""
 
 
 class ExportError(Exception):

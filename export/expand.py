@@ -1,7 +1,9 @@
-"""ONNX Runtime's operators that it has for CUDA alone, in standard ones, to verify a fused graph without CUDA.
+"""ONNX Runtime's operators for CUDA only, defined by standard operators, to verify a fused graph without CUDA.
 
-Source of each definition: ONNX Runtime's ``docs/ContribOperators.md``. Sums are in float32, as its kernels make them.
+Source of each definition: ONNX Runtime's ``docs/ContribOperators.md``. Sums are in float32, as in its kernels.
 """
+
+from collections.abc import Callable
 
 from onnx import ModelProto, NodeProto, helper, parser
 
@@ -72,7 +74,7 @@ _BIAS_ADD = """
 
 
 def expand(model: ModelProto) -> ModelProto:
-    """Replace, in place, each operator that ONNX Runtime's CPU provider lacks by a call of its definition."""
+    """Replace, in place, each operator that ONNX Runtime has for CUDA only by a call of its definition."""
     definitions: dict[str, str] = {}
     for node in model.graph.node:
         if node.domain == "com.microsoft" and node.op_type in _DEFINE:
@@ -110,7 +112,8 @@ def _attribute(node: NodeProto, name: str) -> int:
     return next((attribute.i for attribute in node.attribute if attribute.name == name), 0)
 
 
-_DEFINE = {
+# The signature and the body of each operator's definition, in ONNX's textual syntax.
+_DEFINE: dict[str, Callable[[NodeProto], tuple[str, str]]] = {
     "GroupNorm": _group_norm,
     "SkipGroupNorm": _skip_group_norm,
     "NhwcConv": lambda node: ("<dilations, group, kernel_shape, pads, strides> (x, w, bias) => (y)", _CONVOLUTION),

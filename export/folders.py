@@ -1,7 +1,8 @@
-"""The same weights as two folders of diffusers: the base model and the ControlNet."""
+"""Weights in two folders of diffusers: the base model and the ControlNet."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
@@ -10,13 +11,13 @@ from export.errors import InputError
 
 
 class Folders:
-    """A base model of Stable Diffusion 2 and a ControlNet for it, as diffusers saves them."""
+    """A base model of Stable Diffusion 2 and its ControlNet, saved by diffusers; an :class:`export.source.Source`."""
 
     def __init__(self, base: Path, control: Path):
-        """Check that the folders are there and belong together.
+        """Check that the folders exist and belong together.
 
         Raises:
-            InputError: if they are not, or do not.
+            InputError: if one is missing, or they do not belong together.
         """
         self._base, self._control = base, control
         for folder in (base / "unet", base / "vae", base / "text_encoder", control):
@@ -25,7 +26,7 @@ class Folders:
             if not list(folder.glob("*.safetensors")):
                 raise InputError(f"{folder} has no .safetensors file; save it with safe_serialization=True.")
         unet, text = _config(base / "unet"), _config(base / "text_encoder")
-        self.hint_channels = _config(control).get("conditioning_channels", 3)
+        self.hint_channels: int = _config(control).get("conditioning_channels", 3)
         if _config(control)["cross_attention_dim"] != unet["cross_attention_dim"]:
             raise InputError(
                 f"{control} is not a ControlNet for {base}: its text embeddings are "
@@ -34,33 +35,30 @@ class Folders:
         if text.get("hidden_act") != "gelu" or text["vocab_size"] != 49408:
             raise InputError(f"{base} is no Stable Diffusion 2: its text encoder is not OpenCLIP's.")
         scheduler = base / "scheduler" / "scheduler_config.json"
-        self.prediction_type = json.loads(scheduler.read_text()).get("prediction_type") if scheduler.is_file() else None
-        # Their element type may be any; float16 is the smallest in use.
+        self.prediction_type: str | None = None
+        if scheduler.is_file():
+            self.prediction_type = json.loads(scheduler.read_text()).get("prediction_type")
+        # The type of their numbers may be any; the smallest in use is float16.
         paths = (path for folder in (base, control) for path in folder.rglob("*.safetensors"))
         self.weights = sum(path.stat().st_size // 2 for path in paths)
 
     def text_config(self) -> CLIPTextConfig:
-        """The sizes of the text encoder."""
         return CLIPTextConfig.from_pretrained(self._base / "text_encoder", local_files_only=True)
 
     def text(self) -> CLIPTextModel:
-        """The text encoder, without the layer that is not used."""
         return self._load(CLIPTextModel, self._base / "text_encoder")
 
     def unet(self) -> UNet2DConditionModel:
-        """The denoising UNet."""
         return self._load(UNet2DConditionModel, self._base / "unet")
 
     def control(self) -> ControlNetModel:
-        """The ControlNet with the hint's encoder."""
         return self._load(ControlNetModel, self._control)
 
     def vae(self) -> AutoencoderKL:
-        """The VAE."""
         return self._load(AutoencoderKL, self._base / "vae")
 
     @staticmethod
-    def _load(model, folder: Path):
+    def _load(model: Any, folder: Path) -> Any:
         try:
             loaded = model.from_pretrained(folder, use_safetensors=True, local_files_only=True)
             return loaded.eval().requires_grad_(False)
@@ -68,8 +66,9 @@ class Folders:
             raise InputError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from None
 
 
-def _config(folder: Path) -> dict:
+def _config(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / "config.json").read_text())
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except ValueError:
         raise InputError(f"{folder / 'config.json'} is not JSON.") from None
+    return config

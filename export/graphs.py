@@ -1,4 +1,4 @@
-"""torch modules -> ONNX graphs, with Optimum's exporter and a configuration of our own for each part."""
+"""From torch modules to ONNX graphs, with Optimum's exporter and a configuration of our own for each part."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ OPSET = 18
 Axes = dict[str, dict[int, str]]
 
 
-class PartConfig(OnnxConfig):
+class PartConfig(OnnxConfig):  # type: ignore[misc]  # Optimum has no types
     """Optimum's description of a part: example inputs, and the names of its dynamic axes."""
 
     DEFAULT_ONNX_OPSET = OPSET
@@ -30,13 +30,13 @@ class PartConfig(OnnxConfig):
     def outputs(self) -> Axes:
         return self._outputs
 
-    def generate_dummy_inputs(self, framework: str = "pt", **_) -> dict[str, Tensor]:
+    def generate_dummy_inputs(self, framework: str = "pt", **_: object) -> dict[str, Tensor]:
         return self._example
 
 
 @dataclass(frozen=True)
 class Shape:
-    """n photos with g prompts each, whose latents are h × w."""
+    """n photos with g prompts each, and latents of h × w."""
 
     photos: int = 1
     guides: int = 2
@@ -44,7 +44,8 @@ class Shape:
     width: int = 16
 
 
-AXES = {
+#: The inputs and the outputs of each part.
+AXES: dict[str, tuple[Axes, Axes]] = {
     "text_encoder": ({"tokens": {0: "m"}}, {"embedding": {0: "m"}, "context": {0: "m"}}),
     "hint_encoder": ({"hint": {0: "n", 2: "8h", 3: "8w"}}, {"hint_features": {0: "n", 2: "h", 3: "w"}}),
     "denoiser": (
@@ -62,7 +63,7 @@ AXES = {
 
 @dataclass(frozen=True)
 class PartSizes:
-    """What the shapes of the parts' inputs depend on."""
+    """The model's sizes that determine the shapes of the parts' inputs."""
 
     channels: int
     latent_channels: int

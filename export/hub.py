@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub, each held against its sha256."""
+"""Checkpoints from the Hugging Face hub, compared with their sha256, and what is known of published ones."""
 
 import re
 from dataclasses import dataclass
@@ -12,19 +12,58 @@ from colorize_service.bundle import sha256
 from export.errors import InputError, NetworkError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What the manifest tells people about weights.
+
+    Attributes:
+        source: where they come from.
+        name, version: of the model.
+        licence: of the weights.
+    """
+
+    source: str
+    name: str
+    version: str = "unknown"
+    licence: str = "not recorded; the author of the weights has set it"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Known:
-    """A published checkpoint: its file within the repository and the sha256 of that file."""
+    """A published checkpoint.
+
+    Attributes:
+        file: its path within the repository.
+        sha256: of that file.
+        name, version, licence: as in :class:`Origin`.
+    """
 
     file: str
     sha256: str
+    name: str
+    version: str
+    licence: str
 
 
+#: Published checkpoints by their repositories.
 KNOWN = {
     "rsortino/ColorizeNet": Known(
-        "colorizenet-sd21.ckpt", "ded70440cdcc2b61525dba52d73060cae0754bed1e49f83798355a40050f9a0c"
+        file="colorizenet-sd21.ckpt",
+        sha256="ded70440cdcc2b61525dba52d73060cae0754bed1e49f83798355a40050f9a0c",
+        name="ColorizeNet",
+        version="sd21",
+        licence="CreativeML Open RAIL++-M",
     )
 }
+
+
+def origin_of(checkpoint: Path, digest: str) -> Origin:
+    """The origin of a checkpoint's file with this sha256. Only a published checkpoint's licence is known."""
+    for repository, known in KNOWN.items():
+        if known.sha256 == digest:
+            source = f"{repository}, sha256 {digest}"
+            return Origin(source=source, name=known.name, version=known.version, licence=known.licence)
+    return Origin(source=f"{checkpoint.name}, sha256 {digest}", name=checkpoint.stem)
 
 
 def is_hub_id(name: str) -> bool:
@@ -42,11 +81,11 @@ def fetch(name: str, expected: str | None) -> Path:
 
     Args:
         name: ``owner/name/file``, or ``owner/name`` of a published checkpoint.
-        expected: its sha256; the published one's is known.
+        expected: its sha256; may be None for a published checkpoint.
 
     Raises:
-        InputError: if the hub has no such file, or there is no sha256 to hold it against.
-        NetworkError: if it cannot be fetched, or its sha256 is another.
+        InputError: if the hub has no such file, or there is no sha256 to compare it with.
+        NetworkError: if it cannot be fetched, or has another sha256.
     """
     owner, repository, *rest = name.split("/")
     repository = f"{owner}/{repository}"

@@ -1,8 +1,9 @@
-"""The layout of a ControlLDM checkpoint: what its weights' shapes tell, and the names and shapes they must have.
+"""The layout of a ControlLDM checkpoint: what its weights' shapes tell, and the names and shapes it must have.
 
 Source: ``openaimodel.py``, ``cldm.py`` and ``autoencoder`` of the latent-diffusion and ControlNet repositories.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ CONTROL = "control_model."
 VAE = "first_stage_model."
 TEXT = "cond_stage_model.model."
 
-# The one size that no weight's shape tells; it is this everywhere in Stable Diffusion 2 and OpenCLIP's text towers.
+# The one size that no weight's shape tells; it is the same in all of Stable Diffusion 2 and OpenCLIP's text encoders.
 HEAD_WIDTH = 64
 GROUPS = 32
 
@@ -41,7 +42,7 @@ def read_sizes(shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
     """The sizes that the weights' shapes tell.
 
     Raises:
-        KeyError: naming the weight that would tell and is missing.
+        KeyError: if a weight that tells a size is missing; it names the weight.
     """
     control = {name: shape for name, shape in shapes.items() if name.startswith(CONTROL)}
     channels = shapes[f"{CONTROL}input_blocks.0.0.weight"][0]
@@ -122,7 +123,7 @@ def _transformer(name: str, width: int, context: int) -> Weights:
 
 
 def _encoder(prefix: str, sizes: Sizes) -> Weights:
-    """What UNet and ControlNet share: time embedding, encoder and middle."""
+    """The parts that UNet and ControlNet share: time embedding, encoder and middle."""
     embedding, width = 4 * sizes.channels, sizes.channels
     yield from _layer(f"{prefix}time_embed.0", embedding, width)
     yield from _layer(f"{prefix}time_embed.2", embedding, embedding)
@@ -144,7 +145,7 @@ def _encoder(prefix: str, sizes: Sizes) -> Weights:
 
 
 def skip_widths(sizes: Sizes) -> list[int]:
-    """Channels of the encoder's outputs, which are also those of the ControlNet's residuals."""
+    """Channels of the encoder's outputs, and so of the ControlNet's residuals."""
     widths = [sizes.channels]
     for level, multiplier in enumerate(sizes.multipliers):
         widths += [multiplier * sizes.channels] * (sizes.blocks + (level < len(sizes.multipliers) - 1))
@@ -175,7 +176,7 @@ def _control(sizes: Sizes) -> Weights:
         yield from _layer(f"{CONTROL}zero_convs.{index}.0", width, width, 1, 1)
     yield from _layer(f"{CONTROL}middle_block_out.0", width, width, 1, 1)
     widths = (sizes.hint_channels, 16, 16, 32, 32, 96, 96, 256, sizes.channels)
-    for index, (inner, outer) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (inner, outer) in enumerate(itertools.pairwise(widths)):
         yield from _layer(f"{CONTROL}input_hint_block.{2 * index}", outer, inner, 3, 3)
 
 

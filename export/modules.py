@@ -1,10 +1,12 @@
 """The parts of the bundle as torch modules, made of diffusers' and transformers' own.
 
-g is 2 with guidance, else 1; n: photos; h, w: latents, an eighth of the picture; E: width of the text encoder;
-K: width of the context, which holds the keys and values of all cross-attentions.
+g is 2 with guidance, else 1; n: photos; h, w: sides of the latents, an eighth of the picture's; E: width of the text
+encoder; K: width of the context, which holds the keys and values of all cross-attentions.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
@@ -14,54 +16,58 @@ from transformers import CLIPTextModel
 
 
 class MultiHeadAttention(torch.autograd.Function):
-    """softmax(q kᵀ / √d) v, in ONNX one operator of ONNX Runtime's: com.microsoft.MultiHeadAttention.
-
-    Float (b, s, c), (b, t, c), (b, t, c) and the number of heads -> (b, s, c).
-    """
+    """softmax(q kᵀ / √d) v; in ONNX one operator of ONNX Runtime, com.microsoft.MultiHeadAttention."""
 
     @staticmethod
-    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-        split = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (query, key, value))
-        return functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+        q, k, v = (part.reshape(*part.shape[:2], heads, -1).transpose(1, 2) for part in (query, key, value))
+        return functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
     @staticmethod
-    def symbolic(graph, query, key, value, heads: int):
+    def symbolic(graph: Any, query: Any, key: Any, value: Any, heads: int) -> Any:
         return graph.op("com.microsoft::MultiHeadAttention", query, key, value, num_heads_i=heads).setType(query.type())
 
 
+#: Query (b, s, c), key (b, t, c), value (b, t, c) and the number of heads to (b, s, c).
+attend: Callable[[Tensor, Tensor, Tensor, int], Tensor] = MultiHeadAttention.apply
+
+
 class Attention:
-    """A processor of diffusers' attention; ``keys`` is where a cross-attention's keys and values lie in the context."""
+    """A processor for an attention of diffusers."""
 
     def __init__(self, keys: int | None = None):
+        """``keys``: where in the context a cross-attention's keys begin, then its values; None: self-attention."""
         self._keys = keys
 
-    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_) -> Tensor:
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: object
+    ) -> Tensor:
         residual = hidden_states
         if attn.group_norm is not None:  # the VAE's
             hidden_states = attn.group_norm(hidden_states).flatten(2).transpose(1, 2)
         query = attn.to_q(hidden_states)
-        if self._keys is None:
+        if self._keys is None or encoder_hidden_states is None:
             key, value = attn.to_k(hidden_states), attn.to_v(hidden_states)
         else:
             start, width = self._keys, attn.inner_dim
             key = encoder_hidden_states[..., start : start + width]
             value = encoder_hidden_states[..., start + width : start + 2 * width]
-        hidden_states = attn.to_out[0](MultiHeadAttention.apply(query, key, value, attn.heads))
+        hidden_states = attn.to_out[0](attend(query, key, value, attn.heads))
         if attn.group_norm is not None:
             hidden_states = hidden_states.transpose(1, 2).reshape(residual.shape) + residual
         return hidden_states
 
 
 class _Part(nn.Module):
-    """What Optimum's exporter asks of a model beside its ``forward``."""
+    """A module with the ``config`` that Optimum's exporter asks for."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.config = SimpleNamespace()
 
 
 class TextEncoder(_Part):
-    """tokens int64 (m, 77) -> embedding float32 (m, 77, E); context (m, 77, K)."""
+    """Tokens int64 (m, 77) to embedding float32 (m, 77, E) and context (m, 77, K)."""
 
     def __init__(self, text: CLIPTextModel, projections: Tensor):
         super().__init__()
@@ -74,18 +80,19 @@ class TextEncoder(_Part):
 
 
 class HintEncoder(_Part):
-    """hint float32 (n, C, 8h, 8w) in 0…1 -> hint_features (n, M, h, w)."""
+    """Hint float32 (n, C, 8h, 8w), 0 to 1, to hint_features (n, M, h, w)."""
 
     def __init__(self, control: ControlNetModel):
         super().__init__()
         self.embedding = control.controlnet_cond_embedding
 
     def forward(self, hint: Tensor) -> Tensor:
-        return self.embedding(hint.to(self.embedding.conv_in.weight.dtype))
+        features: Tensor = self.embedding(hint.to(self.embedding.conv_in.weight.dtype))
+        return features
 
 
 class Denoiser(_Part):
-    """A step of the sampler: see ``docs/colorizenet.md`` for its inputs, its output and its arithmetic."""
+    """A step of the sampler; docs/colorizenet.md describes its inputs, its output and its arithmetic."""
 
     def __init__(self, unet: UNet2DConditionModel, control: ControlNetModel):
         super().__init__()
@@ -118,7 +125,7 @@ class Denoiser(_Part):
 
 
 class Decoder(_Part):
-    """latents float32 (n, 4, h, w) -> image float32 (n, 3, 8h, 8w), RGB in 0…1."""
+    """Latents float32 (n, 4, h, w) to image float32 (n, 3, 8h, 8w), RGB in 0 to 1."""
 
     def __init__(self, vae: AutoencoderKL):
         super().__init__()
@@ -129,16 +136,20 @@ class Decoder(_Part):
 
     def forward(self, latents: Tensor) -> Tensor:
         latents = (latents / self.scale).to(self.post_quant_conv.weight.dtype)
-        return (self.decoder(self.post_quant_conv(latents)).float() / 2 + 0.5).clamp(0, 1)
+        image: Tensor = self.decoder(self.post_quant_conv(latents))
+        return (image.float() / 2 + 0.5).clamp(0, 1)
 
 
-def _embedding(model: nn.Module, timestep: Tensor, latents: Tensor) -> Tensor:
-    """The timestep's embedding, made once and repeated for each latent, as ONNX Runtime's fusions expect it."""
-    embedding = model.time_embedding(model.time_proj(timestep).to(latents.dtype))
+def _embedding(model: UNet2DConditionModel | ControlNetModel, timestep: Tensor, latents: Tensor) -> Tensor:
+    """The timestep's embedding, computed once and repeated for each latent, as ONNX Runtime's fusions expect it."""
+    embedding: Tensor = model.time_embedding(model.time_proj(timestep).to(latents.dtype))
     return embedding.expand(latents.shape[0], -1)
 
 
-def _encode(model: nn.Module, hidden: Tensor, embedding: Tensor, context: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _encode(
+    model: UNet2DConditionModel | ControlNetModel, hidden: Tensor, embedding: Tensor, context: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """The output of encoder and middle, and the outputs of all layers of the encoder."""
     skips = [hidden]
     for block in model.down_blocks:
         hidden, outputs = block(hidden, embedding, **_context(block, context))
@@ -146,12 +157,15 @@ def _encode(model: nn.Module, hidden: Tensor, embedding: Tensor, context: Tensor
     return model.mid_block(hidden, embedding, encoder_hidden_states=context), skips
 
 
-def _decode(unet: nn.Module, hidden: Tensor, skips: list[Tensor], embedding: Tensor, context: Tensor) -> Tensor:
+def _decode(
+    unet: UNet2DConditionModel, hidden: Tensor, skips: list[Tensor], embedding: Tensor, context: Tensor
+) -> Tensor:
     for block in unet.up_blocks:
         count = len(block.resnets)
         skips, own = skips[:-count], skips[-count:]
         hidden = block(hidden, tuple(own), embedding, **_context(block, context))
-    return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+    output: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+    return output
 
 
 def _context(block: nn.Module, context: Tensor) -> dict[str, Tensor]:
@@ -159,10 +173,12 @@ def _context(block: nn.Module, context: Tensor) -> dict[str, Tensor]:
 
 
 def take_projections(unet: UNet2DConditionModel, control: ControlNetModel) -> Tensor:
-    """Move the keys and values of all cross-attentions out of both models, to be computed once for a prompt.
+    """Take the projections to keys and values out of all cross-attentions, to compute them once for a prompt.
+
+    Instead, each cross-attention gets a processor that reads its keys and values from the context.
 
     Returns:
-        their weights (K, E), and leaves processors in the models that read their slices of the context.
+        the weights of the projections, (K, E).
     """
     weights, start = [], 0
     for model in (control, unet):

@@ -1,4 +1,4 @@
-"""The two variants of a traced graph: one that every provider runs, and one with ONNX Runtime's fusions for CUDA."""
+"""The two variants of a traced graph: one for all execution providers, and one with ONNX Runtime's fusions for CUDA."""
 
 import contextlib
 import io
@@ -10,18 +10,18 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_by_fusion
 
-# A file of Protocol Buffers ends at 2 GiB: where there is more, the weights are stored beside it.
+# A Protocol Buffers file holds 2 GiB at most; the weights of a larger graph are stored beside it.
 _MOST_WITHIN = 2 * 1024**3 - 64 * 1024**2
 
-# ONNX Runtime's optimiser for each part that is worth it; the others run once for a photo or a prompt.
+# ONNX Runtime's optimiser for each part that gains from it. The other parts run only once for a photo or a prompt.
 FUSED = {"denoiser": "unet", "decoder": "vae"}
 
 
 def plain(model: ModelProto) -> ModelProto:
-    """Compute in float32 what was traced in float16, while the weights stay stored in float16.
+    """Make, in place, a graph that was traced in float16 compute in float32, with its weights still stored in float16.
 
-    Few providers compute in float16; ONNX Runtime makes the weights float32 once, when it loads them. A graph in
-    float32 is left as it is.
+    Few execution providers compute in float16; ONNX Runtime converts the weights once, when it loads them. A graph in
+    float32 stays as it is.
     """
     graph = model.graph
     half = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
@@ -53,8 +53,10 @@ def _make_float32(node: onnx.NodeProto) -> None:
 
 
 def for_cuda(model: ModelProto, kind: str) -> ModelProto:
-    """Fuse for CUDA: group norm with its activation and what is added before it, layer norm with what is added before
-    it, convolutions in NHWC, the gate of the feed-forward layers. Attention is one operator already.
+    """Fuse operators for CUDA.
+
+    Fused are group norm with its activation and the addition before it, layer norm with the addition before it, and the
+    gate of the feed-forward layers; convolutions become NHWC. Attention is one operator already.
 
     Args:
         model: the traced graph, with its weights.
@@ -67,12 +69,13 @@ def for_cuda(model: ModelProto, kind: str) -> ModelProto:
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT16 and tuple(tensor.dims[1:]) == (1, 1):
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), tensor.name))
-    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar of its own
-        return optimize_by_fusion(model, kind, optimization_options=options).model
+    with contextlib.redirect_stderr(io.StringIO()):  # it shows a progress bar of its own
+        fused: ModelProto = optimize_by_fusion(model, kind, optimization_options=options).model
+    return fused
 
 
 def save(model: ModelProto, folder: Path, name: str) -> dict[str, str]:
-    """Write a graph, and beside it its weights if they are too many for one file.
+    """Write a graph, with its weights in a second file if they are too large for one.
 
     Returns:
         the files' paths within ``folder`` by their names in the manifest.

@@ -1,4 +1,4 @@
-"""The export from end to end: each part is loaded, traced, verified and let go before the next, to save memory."""
+"""The export from end to end. To save memory, each part is loaded, traced, verified and freed before the next."""
 
 import gc
 import shutil
@@ -18,17 +18,22 @@ from export import modules, optimise, verify
 from export.bundle import new_folder
 from export.expand import expand
 from export.graphs import PartSizes, Shape, example, write_graph
+from export.source import Source
 from export.tokenizer import make_tokenizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
-# Of an output's largest value. The fused graph of a float16 bundle rounds after each operator, the plain one only at
-# the ends.
+# The largest errors allowed, as fractions of an output's largest value. The fused graph of a float16 bundle rounds
+# after each operator, the plain one only its inputs and outputs.
 TOLERANCE = {("plain", "fp32"): 1e-4, ("cuda", "fp32"): 1e-4, ("plain", "fp16"): 1e-3, ("cuda", "fp16"): 3e-2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a bundle is to be like; the options of the command line."""
+    """The options of an export, see the help of ``python -m export``, and what the manifest tells about the weights.
+
+    Attributes:
+        source, name, version, licence: as in :class:`export.hub.Origin`.
+    """
 
     precision: str
     variants: tuple[str, ...]
@@ -39,24 +44,36 @@ class Options:
     steps: int
     guidance_scale: float
     seed: int
+    source: str
     name: str
     version: str
     licence: str
 
 
-class Export:
-    """An export to a folder that is there already; ``say`` is told what begins, ``report`` gets the table of errors."""
+@dataclass(frozen=True)
+class Progress:
+    """Messages about a running export.
 
-    def __init__(
-        self, source, options: Options, folder: Path, say: Callable[[str], None], report: Callable[[str], None]
-    ):
+    Attributes:
+        say: is called with the name of each step that begins.
+        report: is called with each line of the table of errors.
+    """
+
+    say: Callable[[str], None]
+    report: Callable[[str], None]
+
+
+class Export:
+    """An export to an existing folder."""
+
+    def __init__(self, source: Source, options: Options, folder: Path, progress: Progress):
         self._source, self._options, self._folder = source, options, folder
-        self._say, self._report = say, report
+        self._say, self._report = progress.say, progress.report
         self._dtype = DTYPES[options.precision]
         self._files: dict[str, str] = {}
 
-    def run(self, origin: str) -> None:
-        """Write all parts and the manifest; ``origin`` says where the weights come from."""
+    def run(self) -> None:
+        """Write all parts and the manifest; for its errors see :mod:`export.errors`."""
         self._report(verify.HEADER)
         for name, module in self._parts():
             self._write(name, module)
@@ -64,7 +81,7 @@ class Export:
             gc.collect()
         self._write_prompts()
         self._say("manifest: sizes and sha256")
-        self._manifest(origin).write(self._folder, self._files)
+        self._manifest().write(self._folder, self._files)
 
     def _parts(self) -> Iterator[tuple[str, nn.Module]]:
         self._say("UNet and ControlNet: loading")
@@ -98,7 +115,7 @@ class Export:
         write_graph(name, module, example(name, Shape(), self._sizes, self._dtype), raw / f"{name}.onnx")
         self._say(f"{name}: running in torch")
         cases = verify.reference(name, module, self._sizes, self._dtype)
-        # What the module holds is not needed any more, and may be most of the memory.
+        # The weights are not needed any more, and may take most of the memory.
         module.to("meta")
         gc.collect()
         for variant in self._options.variants:
@@ -140,7 +157,7 @@ class Export:
         np.save(self._folder / "prompts.npy", context)
         self._files |= {"tokenizer": "tokenizer.json", "prompts": "prompts.npy"}
 
-    def _manifest(self, origin: str) -> Manifest:
+    def _manifest(self) -> Manifest:
         options = self._options
         return Manifest(
             kind="colorizenet",
@@ -163,23 +180,23 @@ class Export:
                 "beta_schedule": "scaled_linear",
                 "hint_channels": self._sizes.hint_channels,
             },
-            source=origin,
+            source=options.source,
             licence=options.licence,
         )
 
 
-def export_bundle(
-    source,
-    options: Options,
-    origin: str,
-    target: Path,
-    replace: bool,
-    say: Callable[[str], None],
-    report: Callable[[str], None],
-) -> None:
-    """Write a verified bundle to ``target``, or nothing; for its errors see :mod:`export.errors`."""
-    # Each variant, what was traced, and a fused graph again to verify it.
+def export_bundle(source: Source, options: Options, target: Path, replace: bool, progress: Progress) -> None:
+    """Write a verified bundle, or nothing; for its errors see :mod:`export.errors`.
+
+    Args:
+        source: the weights.
+        options: how the bundle is to be.
+        target: the folder to write.
+        replace: whether an existing folder of that name may be replaced.
+        progress: is told what happens.
+    """
+    # Each variant, the traced graph, and a fused graph once more to verify it.
     copies = len(options.variants) + 1 + ("cuda" in options.variants)
     needed = copies * source.weights * DTYPES[options.precision].itemsize
     with new_folder(target, replace, needed) as folder:
-        Export(source, options, folder, say, report).run(origin)
+        Export(source, options, folder, progress).run()

@@ -1,12 +1,14 @@
-"""Comparing what was written with the torch modules it was made from."""
+"""Comparing the graphs with the torch modules that they were made from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.errors import VerificationError
@@ -21,11 +23,11 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Case:
-    """Random inputs of a part and what its torch module makes of them in float32."""
+    """Random inputs of a part, and the outputs of its torch module for them in float32."""
 
     shape: Shape
-    inputs: dict[str, np.ndarray]
-    outputs: list[np.ndarray]
+    inputs: dict[str, NDArray[Any]]
+    outputs: list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within the tolerance; what is not a number is not."""
+        """Whether the error is within the tolerance; NaN is not."""
         return self.error <= self.tolerance
 
     def __str__(self) -> str:
@@ -54,9 +56,9 @@ HEADER = f"{'file':<16} {'output':<14} {'n × g × pixels':<15} {'error':>10} {'
 
 
 def reference(name: str, module: nn.Module, sizes: PartSizes, dtype: torch.dtype) -> list[Case]:
-    """What the torch module answers in float32, whatever precision its weights and inputs are stored in.
+    """Run the torch module in float32, whatever precision its weights and inputs are stored in.
 
-    Leaves the module in float32.
+    The module stays in float32.
     """
     module.float()
     cases = []
@@ -74,17 +76,17 @@ def reference(name: str, module: nn.Module, sizes: PartSizes, dtype: torch.dtype
 
 
 def compare(path: Path, name: str, cases: list[Case], tolerance: float, report: Callable[[str], None]) -> None:
-    """Run a graph on the CPU and compare.
+    """Run a graph on the CPU and compare its outputs with the reference.
 
     Args:
         path: the graph.
-        name: the part it is of.
+        name: of the part.
         cases: from :func:`reference`.
-        tolerance: the error that is allowed, as a fraction of an output's largest value.
-        report: takes each line of the table.
+        tolerance: the largest error allowed, as a fraction of an output's largest value.
+        report: is called with each line of the table.
 
     Raises:
-        VerificationError: naming the output that differs by more.
+        VerificationError: if an output differs by more; it names the output.
     """
     session = onnxruntime.InferenceSession(str(path), _options(), providers=["CPUExecutionProvider"])
     failed = None
@@ -101,7 +103,7 @@ def compare(path: Path, name: str, cases: list[Case], tolerance: float, report: 
         )
 
 
-def _error(got: np.ndarray, wanted: np.ndarray) -> float:
+def _error(got: NDArray[Any], wanted: NDArray[np.float32]) -> float:
     if got.shape != wanted.shape:
         return float("inf")
     return float(np.abs(got.astype(np.float32) - wanted).max() / np.abs(wanted).max())
@@ -109,7 +111,7 @@ def _error(got: np.ndarray, wanted: np.ndarray) -> float:
 
 def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    # Whatever makes copies of the weights is left out: at full size they are most of the memory.
+    # Nothing that copies the weights: at full size they take most of the memory.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.add_session_config_entry("session.disable_prepacking", "1")

@@ -16,6 +16,7 @@ import pytest
 from diffusers import DDIMScheduler
 
 from colorize_service.bundle import Manifest
+from export import hub
 from export.__main__ import main
 from export.checkpoint import Checkpoint
 from tests.support.checkpoints import SMALL
@@ -33,7 +34,31 @@ def test_the_manifest_tells_what_the_weights_told(colorizenet_bundle):
     assert (written["format"], written["kind"], written["precision"]) == (1, "colorizenet", "fp32")
     assert written["processing"] == {"width": 64, "height": 64, "multiple_of": 64}
     assert written["diffusion"]["hint_channels"] == SMALL.hint_channels
-    assert written["licence"] and "sha256" in written["source"]
+    assert written["source"].startswith("small.safetensors, sha256 ")
+
+
+def test_weights_of_any_origin_are_not_given_the_published_models_name_or_licence(colorizenet_bundle):
+    written = manifest(colorizenet_bundle)
+    assert (written["name"], written["version"]) == ("small", "unknown")
+    assert written["licence"] == "not recorded; the author of the weights has set it"
+
+
+def test_the_published_checkpoint_is_known_by_its_sha256_whatever_its_file_is_called():
+    (repository, known), *_ = hub.KNOWN.items()
+    origin = hub.origin_of(Path("download (1).ckpt"), known.sha256)
+    assert (repository, origin.name, origin.version) == ("rsortino/ColorizeNet", "ColorizeNet", "sd21")
+    assert origin.source == f"rsortino/ColorizeNet, sha256 {known.sha256}"
+    assert origin.licence == "CreativeML Open RAIL++-M"
+    assert hub.origin_of(Path(known.file), "0" * 64).licence != origin.licence
+
+
+def test_the_manifest_says_of_the_weights_what_the_command_says(tiny_checkpoint, tmp_path):
+    said = {"name": "Mine", "version": "2", "licence": "CC0-1.0"}
+    options = [part for name, value in said.items() for part in (f"--{name}", value)]
+    assert (
+        main([str(tiny_checkpoint), "--out", str(tmp_path / "b"), "--variant", "plain", "--size", "64", *options]) == 0
+    )
+    assert said.items() <= manifest(tmp_path / "b").items()
 
 
 def test_the_manifest_lists_every_file_as_it_is(colorizenet_bundle):
@@ -102,7 +127,9 @@ def test_two_folders_of_diffusers_give_the_same_bundle_as_the_checkpoint(tiny_ch
     options = ["--precision", "fp32", "--variant", "plain"]
     assert main([str(tmp_path / "control"), "--base", str(base), "--out", str(tmp_path / "folders"), *options]) == 0
     assert main([str(tiny_checkpoint), "--out", str(tmp_path / "file"), *options]) == 0
-    assert manifest(tmp_path / "folders")["diffusion"]["prediction_type"] == "v_prediction"
+    written = manifest(tmp_path / "folders")
+    assert written["diffusion"]["prediction_type"] == "v_prediction"
+    assert (written["source"], written["name"]) == ("base and control, by diffusers", "control")
     for name in ("denoiser", "decoder", "hint_encoder", "text_encoder"):
         folders, file = ((tmp_path / kind / f"{name}.onnx").read_bytes() for kind in ("folders", "file"))
         assert folders == file

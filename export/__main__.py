@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace the folder if it exists")
     add("--base", type=Path, help="the folder of the base model of diffusers")
     add("--sha256", type=_sha256, help="what the checkpoint's sha256 must be")
-    add("--hint-channels", type=int, help="what the ControlNet must take; its weights say what it takes")
+    add("--hint-channels", type=int, help="refuse a ControlNet whose hint has another number")
     add("--precision", choices=("fp16", "fp32"), default="fp16", help="of the stored weights (default: fp16)")
     add("--variant", type=_variants, default="plain,cuda", help="plain, cuda or both (default: plain,cuda)")
     add("--size", type=_size, default=512, help="side in pixels at which the service runs the model (default: 512)")

@@ -53,9 +53,8 @@ class Interrupts:
     def __init__(self) -> None:
         self._last = -math.inf
         signal.signal(signal.SIGTERM, self._handle)
-        if (
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):  # a shell sets it to be ignored in the background
+        # A shell starts background jobs with SIGINT ignored; then it stays so.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._handle)
 
     def _handle(self, *_: object) -> None:

@@ -133,7 +133,7 @@ def load_model(bundle: Bundle, setup: Setup, warm: bool = True) -> Model:
 
     Raises:
         BundleError: if the bundle is wrong or incomplete, or its kind is unknown.
-        DeviceUnavailable: if the device is to be ``cuda`` and CUDA does not work.
+        DeviceUnavailable: if CUDA was demanded and does not work.
     """
     kind = bundle.manifest.kind
     if kind not in KINDS:

@@ -169,4 +169,4 @@ def test_a_colour_that_does_not_fit_gets_weaker_and_keeps_its_hue(chroma, satura
     assert ((wanted * got).sum(2) >= -0.72 * length).all(), "the hue is the opposite"
     fits = np.abs(wanted).max(2) <= 127
     assert np.abs(got - wanted)[fits].max(initial=0) <= 0.51
-    assert (np.abs(got)[~fits].max(1) == 127).all(), "the colour is weaker than it has to be"
+    assert (np.abs(got)[~fits].max(1) >= 127).all(), "the colour is weaker than it has to be"

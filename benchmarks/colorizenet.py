@@ -7,8 +7,10 @@ floor is the arithmetic of diffusers' run, counted by torch, at the rate of a la
 """
 
 import argparse
+import functools
 import multiprocessing
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,10 +21,18 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from colorize_service.process import available_cpus
+
+if TYPE_CHECKING:
+    import torch
+
+    from tests.support.reference import Reference
+
+Answer = TypeVar("Answer")
 
 RUNS = 5
 
@@ -102,20 +112,20 @@ def floor(case: Case, folder: Path) -> tuple[float, float]:
     return counter.get_total_flops() / 1e12, 2 * size**3 / min(_times(product, 10)) / 1e12
 
 
-def _dtype(case: Case):
+def _dtype(case: Case) -> "torch.dtype":
     import torch
 
     return torch.float16 if case.precision == "fp16" else torch.float32
 
 
-def _reference(case: Case, folder: Path):
+def _reference(case: Case, folder: Path) -> "Reference":
     from export.checkpoint import Checkpoint
     from tests.support.reference import Reference
 
     return Reference(Checkpoint(folder / "checkpoint.safetensors"), case.device, _dtype(case))
 
 
-def _run_reference(case: Case, reference, batch: int, steps: int) -> None:
+def _run_reference(case: Case, reference: "Reference", batch: int, steps: int) -> None:
     import torch
 
     hint = np.repeat(_luma(case.side)[None, None] / np.float32(255), 3, axis=1).repeat(batch, axis=0)
@@ -139,7 +149,7 @@ def _times(call: Callable[[], None], runs: int) -> list[float]:
 
 
 def _measured(case: Case, run: Callable[[int], None]) -> Figures:
-    seconds = {batch: statistics.median(_times(lambda batch=batch: run(batch), RUNS)) for batch in case.batches}
+    seconds = {batch: statistics.median(_times(functools.partial(run, batch), RUNS)) for batch in case.batches}
     return Figures(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 
 
@@ -162,20 +172,25 @@ class DeviceMemory:
             self.peak = max(self.peak, float(subprocess.check_output(query, text=True).split()[0]) * 2**20 / 1e9)
 
 
-def alone(work: Callable, case: Case, folder: Path) -> object:
+def alone(work: Callable[[Case, Path], Answer], case: Case, folder: Path) -> Answer:
     """Run the work in a new process, so that neither side has the other's memory or threads."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        if case.device == "cpu" or work is floor:
-            return pool.submit(work, case, folder).result()
-        with DeviceMemory() as memory:
-            figures = pool.submit(work, case, folder).result()
-        return Figures(figures.seconds, memory.peak)
+        return pool.submit(work, case, folder).result()
+
+
+def figures_of(work: Callable[[Case, Path], Figures], case: Case, folder: Path) -> Figures:
+    """What :func:`alone` measures, with the GPU's memory if the case runs there."""
+    if case.device == "cpu":
+        return alone(work, case, folder)
+    with DeviceMemory() as memory:
+        figures = alone(work, case, folder)
+    return Figures(figures.seconds, memory.peak)
 
 
 def measure(case: Case, folder: Path) -> None:
     """Make the weights, run both sides and print a table."""
     prepare(case, folder)
-    theirs, ours = alone(diffusers, case, folder), alone(service, case, folder)
+    theirs, ours = figures_of(diffusers, case, folder), figures_of(service, case, folder)
     work, rate = alone(floor, case, folder)
     print(
         f"\n{case.title}: {case.side}×{case.side}, {case.steps} steps with guidance, {case.precision}; "
@@ -225,7 +240,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to put weights and bundle; default: a temporary folder")
     arguments = parser.parse_args()
     for case in CASES:
-        if case.device == "cuda" and subprocess.run(["sh", "-c", "nvidia-smi"], capture_output=True).returncode:
+        if (
+            case.device == "cuda"
+            and subprocess.run(["sh", "-c", "nvidia-smi"], capture_output=True, check=False).returncode
+        ):
             print("\nThere is no GPU.")
             continue
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:

@@ -1,9 +1,9 @@
 """``python -m benchmarks.edges``: how well enlarged chroma keeps to a photo's edges, against plain bilinear enlarging.
 
-The true chroma of colour photos is reduced to what the model puts out, 48 samples on the shorter side, and enlarged again
-on the photo's own luma: by the service, and bilinearly. The floor is the same JPEG made with the true chroma. The photos
-have about 512 pixels a side; enlarged, they are those of which more pixels share a sample of chroma, as soft as large
-photos often are.
+The true chroma of colour photos is reduced to what the model puts out, 48 samples on the shorter side, and enlarged
+again on the photo's own luma: by the service, and bilinearly. The floor is the same JPEG made with the true chroma. The
+photos have about 512 pixels a side; enlarged, they are those of which more pixels share a sample of chroma, as soft as
+large photos often are.
 """
 
 import io

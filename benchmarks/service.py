@@ -82,7 +82,7 @@ class Memory:
     """Resident memory of the service's worker, in bytes."""
 
     def __init__(self, service: Service):
-        (self._worker,) = psutil.Process(service.process.pid).children()
+        (self._worker,) = psutil.Process(service.pid).children()
 
     def now(self) -> int:
         return self._worker.memory_info().rss

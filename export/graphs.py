@@ -13,7 +13,7 @@ OPSET = 18
 Axes = dict[str, dict[int, str]]
 
 
-class PartConfig(OnnxConfig):  # type: ignore[misc]  # Optimum has no types
+class PartConfig(OnnxConfig):
     """Optimum's description of a part: example inputs, and the names of its dynamic axes."""
 
     DEFAULT_ONNX_OPSET = OPSET

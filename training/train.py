@@ -64,7 +64,7 @@ def depthwise_in_float32(model: ColorizeNetLite) -> None:
 
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.groups > 1:
-            module.forward = functools.partial(in_float32, module.forward)  # type: ignore[method-assign]
+            module.forward = functools.partial(in_float32, module.forward)
 
 
 def parameter_groups(
@@ -186,7 +186,7 @@ class Run:
         self.model = ColorizeNetLite(last["encoder"] if last else args.encoder)
         if not last:
             initialise(self.model, args.init, (self.batch() for _ in range(_MEASURED)))
-        self.model.to(args.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(args.device, memory_format=torch.channels_last)
         groups = parameter_groups(self.model, args.encoder_rate, args.decoder_rate, args.weight_decay)
         self.optimizer = torch.optim.AdamW([{**group, "lr": group["rate"]} for group in groups])
         if last:

@@ -1,7 +1,7 @@
 """The body of both alternatives, as a competent engineer writes it with Pillow and scikit-image in an hour.
 
-It does what the contract asks of a good photo: upright, its own size and luminance, a JPEG. Nothing is refused, queued or
-kept from being half written.
+It does what the contract asks of a good photo: upright, its own size and luminance, a JPEG. Nothing is refused, queued
+or kept from being half written.
 """
 
 import io

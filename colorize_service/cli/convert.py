@@ -160,6 +160,12 @@ def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
             raise click.UsageError("The result would go to the terminal; redirect it, or name a file with -o.")
 
 
+class _UnusableModel(click.ClickException):
+    """A bundle that is whole and yet cannot be run: as wrong a choice as a broken one."""
+
+    exit_code = click.UsageError.exit_code
+
+
 def _work(
     writer: Writer, jobs: int, *, bundle: Path | None, device: str, quality: int, **asked: object
 ) -> Callable[[Task], Outcome]:
@@ -190,9 +196,7 @@ def _work(
         taken = f"The model {error.model} takes no {error.option.replace('_', ' ')}; --bundle names another."
         raise click.UsageError(taken) from None
     except Exception as error:  # such as a file that ONNX Runtime does not run
-        unusable = click.ClickException(f"The model cannot be loaded: {type(error).__name__}: {error}")
-        unusable.exit_code = click.UsageError.exit_code
-        raise unusable from None
+        raise _UnusableModel(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
     colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=jobs < available_cpus())
 
     def colorize(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ Chroma is Cb and Cr of JFIF, 128 neutral; see :mod:`colorize_service.colour`.
 
 import math
 import threading
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,12 @@ from colorize_service.process import available_cpus
 
 Bytes = NDArray[np.uint8]
 Shorts = NDArray[np.int16]
+Floats = NDArray[np.float32]
 
 #: A photo's luma, full size: uint8 (height, width), or an image of mode L, of which a copy is made.
 Luma = Bytes | Image.Image
+
+Samples = TypeVar("Samples", Bytes, Shorts)
 
 #: The side in pixels of the square that shares one sample of chroma, in pictures of at least so many pixels. In small
 #: pictures it is 2, as in any 4:2:0 JPEG. Twice the side is a quarter of the work, and in a picture of four times the
@@ -130,7 +134,8 @@ def _mean3(planes: Floats) -> Floats:
     padded = np.concatenate([planes[:, :1], planes, planes[:, -1:]], axis=1)
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     padded = np.concatenate([rows[..., :1], rows, rows[..., -1:]], axis=2)
-    return (padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]) / 9
+    means: Floats = (padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]) / 9
+    return means
 
 
 def _scales() -> Shorts:
@@ -215,9 +220,10 @@ def _repeated(planes: Bytes, times: int, shape: tuple[int, int]) -> Bytes:
     return np.repeat(_wider(planes, times), times, axis=1)[:, : shape[0], : shape[1]]
 
 
-def _wider(planes: np.ndarray, times: int) -> np.ndarray:
+def _wider(planes: Samples, times: int) -> Samples:
     """Each sample, uint8 or int16 (n, h, w), 2 or 4 times beside each other: (n, h, times * w)."""
     size = planes.itemsize
     # Multiplied by 0x0101 or the like, a sample is in each part of the number.
     wide, ones = np.dtype(f"u{times * size}"), sum(1 << 8 * size * i for i in range(times))
-    return (planes.view(f"u{size}").astype(wide) * wide.type(ones)).view(planes.dtype)
+    wider: Samples = (planes.view(f"u{size}").astype(wide) * wide.type(ones)).view(planes.dtype)
+    return wider

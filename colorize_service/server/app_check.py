@@ -67,7 +67,7 @@ class AppCheckVerifier:
     before the first token comes.
     """
 
-    def __init__(  # noqa: PLR0913  the times are a test's to shorten
+    def __init__(
         self,
         project_id: str,
         jwks_url: str | None = None,

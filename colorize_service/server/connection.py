@@ -4,17 +4,22 @@ answer a client that is still sending.
 Where the server is not Gunicorn, and so gives no socket, the deadlines are not enforced and nobody counts as gone.
 """
 
+from __future__ import annotations
+
 import contextlib
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import ClosingIterator, LimitedStream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READ_SIZE = 64 * 1024
 BODY_READ_SIZE = 512 * 1024  # Gunicorn copies what it has read ahead at each read: fewer reads, fewer copies
@@ -25,7 +30,7 @@ class BodyNotReceived(BadRequest):
     """The request's body stopped, was malformed, or took too long."""
 
 
-def client_gone(environ: dict) -> bool:
+def client_gone(environ: WSGIEnvironment) -> bool:
     """Whether the client has closed its side of the connection, so that nobody waits for the answer."""
     client = environ.get("gunicorn.socket")
     if client is None:
@@ -56,10 +61,12 @@ class Deadline:
             _watchdog.add(self)
 
     def cancel(self) -> None:
+        """Watch it no more."""
         _watchdog.remove(self)
 
     def check(self, now: float) -> None:
-        if now >= self._at and not self.expired:
+        """Shut the socket down if the time has come; ``now`` is of :func:`time.monotonic`."""
+        if self._socket is not None and self._at is not None and now >= self._at and not self.expired:
             self.expired = True
             with contextlib.suppress(OSError):  # closed in the meantime
                 self._socket.shutdown(self._how)
@@ -99,7 +106,7 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-def body_pieces(environ: dict[str, Any], most: int) -> Iterator[bytes]:
+def body_pieces(environ: WSGIEnvironment, most: int) -> Iterator[bytes]:
     """The request's body while it comes, to its end.
 
     Args:
@@ -144,19 +151,19 @@ class RequestBody:
     ``lingering`` threads do it at once.
     """
 
-    def __init__(self, app: Callable, timeout: float, lingering: int):
+    def __init__(self, app: WSGIApplication, timeout: float, lingering: int):
         self._app = app
         self._timeout = timeout
         self._lingering = threading.BoundedSemaphore(max(1, lingering))
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
             return self._app(environ, start_response)
         body = _Body(environ["wsgi.input"], Deadline(environ.get("gunicorn.socket"), self._timeout))
         environ["wsgi.input"] = body
         return ClosingIterator(self._app(environ, start_response), lambda: self._linger(body, environ))
 
-    def _linger(self, body: "_Body", environ: dict) -> None:
+    def _linger(self, body: _Body, environ: WSGIEnvironment) -> None:
         body.deadline.cancel()
         if body.finished or not self._lingering.acquire(blocking=False):
             return
@@ -174,7 +181,7 @@ class RequestBody:
 class _Body:
     """``wsgi.input`` with a deadline, which starts with the first read."""
 
-    def __init__(self, stream, deadline: Deadline):
+    def __init__(self, stream: IO[bytes], deadline: Deadline):
         self.deadline = deadline
         self.finished = False
         self._stream = stream

@@ -337,7 +337,7 @@ def test_an_interrupted_run_ends_with_whole_results_only_and_says_how_many(tmp_p
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,  # so that nothing of the next line is read
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  the tests start no threads
     )  # background jobs ignore it
     process.stdout.readline()
     for each in signals:

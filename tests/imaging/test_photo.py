@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorize_service.imaging import ImageError, open_photo
 from tests.support.pictures import MAX_PIXELS, PICTURES, Picture
-from tests.support.pictures.files import SIZE, luma, save
+from tests.support.pictures.files import SIZE, luma, save, scene
 from tests.support.pictures.jpegs import plain_jpeg
 from tests.support.results import BASELINE, photo_of, segments
 

@@ -37,7 +37,7 @@ def application() -> Flask:
 
 @functools.cache
 def schema():
-    """The document, but that an answer may have no other keys than those that it names: new ones are news to clients."""
+    """The document, but an answer may have no other keys than it names: new ones are news to clients."""
     said = document(application())
     for name, model in said["components"]["schemas"].items():
         if "properties" in model:

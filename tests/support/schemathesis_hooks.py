@@ -1,5 +1,8 @@
-"""What Schemathesis does not read in the document: what a picture is, what hints are, that ``/colorize`` takes a file or
-an id and not both, and that space around an id does not count."""
+"""What Schemathesis does not read in the document.
+
+What a picture is, what hints are, that ``/colorize`` takes a file or an id and not both, and that space around an id
+does not count.
+"""
 
 import io
 import json

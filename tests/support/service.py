@@ -113,6 +113,16 @@ class Service:
         sockets = (each for worker in workers for each in worker.net_connections("tcp"))
         return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == self.port for each in sockets)
 
+    @property
+    def pid(self) -> int:
+        """The process id of Gunicorn's master.
+
+        Raises:
+            AssertionError: if it has not been started.
+        """
+        assert self.process is not None, "the service has not been started"
+        return self.process.pid
+
     def log(self) -> str:
         """All that it has logged."""
         return self.log_path.read_text(errors="replace")

@@ -240,10 +240,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to put weights and bundle; default: a temporary folder")
     arguments = parser.parse_args()
     for case in CASES:
-        if (
-            case.device == "cuda"
-            and subprocess.run(["sh", "-c", "nvidia-smi"], capture_output=True, check=False).returncode
-        ):
+        if case.device == "cuda" and shutil.which("nvidia-smi") is None:
             print("\nThere is no GPU.")
             continue
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:

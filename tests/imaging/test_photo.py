@@ -118,7 +118,7 @@ def use(data: bytes) -> None:
         refusal = str(error)
         assert refusal.endswith(".")
     else:
-        assert plane.size == photo.size == Image.open(io.BytesIO(stored)).size
+        assert plane.shape[::-1] == photo.size == Image.open(io.BytesIO(stored)).size
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from colorize_service.server.form import read_form
-from tests.server.test_contract import assert_error
 from tests.support.forms import PHOTO, assert_uploaded, form, result, send, small
+from tests.support.http import assert_error
 
 
 @pytest.fixture(scope="module")

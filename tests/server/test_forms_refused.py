@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException
 from colorize_service.server.connection import body_pieces
 from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
 from colorize_service.server.multipart import MOST_HEADER_BYTES, MOST_HEADER_BYTES_TOGETHER
-from tests.server.test_contract import assert_error, read_answer
 from tests.support.forms import HINTS, PHOTO, assert_uploaded, form, send, small
+from tests.support.http import assert_error, read_answer
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from colorize_service import colour
 from training import batches, degrade
 from training.batches import make_example
 
-STEPS = [step.__name__ for step, _ in degrade._STEPS]
+STEPS = ("blur", "fade", "vignette", "grain", "scratch", "jpeg")
 SKY, RED, SKIN, GRAY = (120, 170, 235), (190, 40, 35), (215, 160, 130), (128, 128, 128)
 
 

@@ -36,10 +36,10 @@ fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/server/test_schemathesis.py
 
 # Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.cli
-	$(BIN)/python -m benchmarks.model
+	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
 
@@ -58,6 +58,7 @@ lock: | $(BIN)/uv
 	$(COMPILE) -c tests/requirements.txt --extra server --output-file requirements.txt
 	$(COMPILE) -c tests/requirements.txt --group export --output-file export/requirements.txt
 	$(COMPILE) -c tests/requirements.txt --group training --output-file training/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --group bench --output-file benchmarks/requirements.txt
 	$(COMPILE) -c tests/requirements.txt --extra server --overrides deploy/override-cpu.txt \
 	  --no-emit-package onnxruntime-gpu --output-file deploy/requirements-cpu.txt
 	$(COMPILE) -c tests/requirements.txt --extra server --extra cuda --output-file deploy/requirements-cuda.txt
@@ -84,6 +85,10 @@ $(VENV)/.test: tests/requirements.txt requirements-torch.txt $(GENERATORS)/packa
 	$(INSTALL) --no-warn-conflicts -r requirements-torch.txt
 	$(BIN)/npm ci --silent --no-audit --no-fund --prefix $(GENERATORS)
 	@touch $@ $(VENV)/.check $(VENV)/.run
+
+$(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
+	$(INSTALL_LOCK) benchmarks/requirements.txt
+	@touch $@
 
 $(BIN)/uv: | $(VENV)/bin/python
 	$(INSTALL) uv==0.13.9

@@ -10,7 +10,6 @@ import argparse
 import functools
 import multiprocessing
 import resource
-import shutil
 import statistics
 import subprocess
 import sys

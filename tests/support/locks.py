@@ -11,6 +11,7 @@ LOCKS = [
     "tests/requirements-check.txt",
     "export/requirements.txt",
     "training/requirements.txt",
+    "benchmarks/requirements.txt",
     "deploy/requirements-cpu.txt",
     "deploy/requirements-cuda.txt",
 ]

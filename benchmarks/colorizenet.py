@@ -10,6 +10,7 @@ import argparse
 import functools
 import multiprocessing
 import resource
+import shutil
 import statistics
 import subprocess
 import sys

@@ -23,6 +23,10 @@ KINDS = {
 }
 
 
+#: Photos that a diffusion model works on together on a GPU, unless the operator says otherwise.
+GPU_BATCH = 4
+
+
 @dataclass(frozen=True)
 class Setup:
     """How a model is to run: the operator's settings of the same names. None: the model's or the preset's own value.

@@ -16,7 +16,6 @@ from gunicorn.arbiter import Arbiter  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
-from colorize_service.process import prepare_process  # noqa: E402
 from colorize_service.server.gunicorn_worker import Worker, prepare  # noqa: E402
 from colorize_service.server.logs import logging_config  # noqa: E402
 from colorize_service.server.parts import parts_of  # noqa: E402
@@ -61,11 +60,6 @@ limit_request_fields = 50
 control_socket_disable = True
 
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
-
-
-def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Before the worker has threads."""
-    prepare_process()
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -3,7 +3,7 @@
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from colorize_service import EMBEDDED_BUNDLE
+from colorize_service.inference.model import GPU_BATCH
 from colorize_service.options import JPEG_QUALITY
 from colorize_service.process import available_cpus
 
@@ -41,9 +42,12 @@ def _share_of_cpus(values: dict[str, int]) -> int:
     return max(1, available_cpus() // values.get("workers", 1))
 
 
-def _enough_threads(values: dict[str, int]) -> int:
-    # Uploads and photos to colorize each have max_in_work turns and max_waiting places.
-    return 2 * (values.get("max_in_work", 1) + values.get("max_waiting", 0)) + 16
+def _enough_threads(values: dict[str, Any]) -> int:
+    # Uploads and photos to colorize each have max_in_work turns and max_waiting places; ColorizeNet takes two batches.
+    in_work: int = values.get("max_in_work", 1)
+    waiting: int = values.get("max_waiting", 0)
+    photos: int = max(in_work, 2 * (values.get("max_batch") or GPU_BATCH))
+    return photos + in_work + 2 * waiting + 16
 
 
 class Settings(BaseSettings):

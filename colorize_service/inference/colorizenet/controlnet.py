@@ -20,7 +20,7 @@ from colorize_service.inference.colorizenet.presets import PRESETS
 from colorize_service.inference.colorizenet.schedulers import Diffusion, table
 from colorize_service.inference.colorizenet.text import Prompts
 from colorize_service.inference.device import Cuda, Host
-from colorize_service.inference.model import Setup
+from colorize_service.inference.model import GPU_BATCH, Setup
 from colorize_service.inference.onnx_runtime import ort
 from colorize_service.inference.session import device_of, memory_errors, new_session, open_session
 from colorize_service.inference.turn import ANY_TIME, Turn
@@ -29,8 +29,6 @@ from colorize_service.options import Options
 log = logging.getLogger(__name__)
 
 #: Photos of a batch at most on CUDA, unless the operator sets another number.
-GPU_BATCH = 4
-
 Floats = NDArray[np.float32]
 #: Steps and guidance scale: what photos of one batch have in common.
 Key = tuple[int, float]

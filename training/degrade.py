@@ -141,7 +141,7 @@ _BORDER = 0.15
 
 
 def degrade(
-    luminance: Floats, linear: Floats, rng: Generator, old_share: float = 0.4, film_share: float = 0.45
+    luminance: Floats, linear: Floats, rng: Generator, old_share: float = 0.4, film_share: float = 0.3
 ) -> tuple[Floats, Mask | None]:
     """Degrade one picture at random.
 

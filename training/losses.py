@@ -18,7 +18,7 @@ _LIMIT = 110.0
 
 #: The loss's parts, in the order in which ``ChromaLoss`` returns them, and their weights.
 PARTS = ("entropy", "regression", "gradients", "surfaces")
-WEIGHTS = (1.0, 1.0, 0.5, 0.5)
+WEIGHTS = (1.0, 1.0, 0.5, 0.1)
 
 # Pairs of places that each step compares for evenness: how many offsets, and cells of 1/4 that they reach at most.
 _PAIRS, _REACH = 4, 12

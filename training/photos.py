@@ -16,7 +16,7 @@ SPLITS = ("val", "val-diverse")
 PARTS = ("all", "choose", "report")
 
 # Share of the crops that come close: a hand, a sleeve, a wheel, without the rest that says what they belong to.
-CLOSE = 0.15
+CLOSE = 0.08
 
 
 @dataclass(frozen=True)

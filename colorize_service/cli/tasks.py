@@ -8,25 +8,11 @@ from pathlib import Path
 
 import click
 
+from colorize_service.picture_kinds import SUFFIXES
+
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 # Names by which photos in a folder are known; a file given by name may have any.
-PHOTO_SUFFIXES = {
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".avif",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
-}
+PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
 _JPEG_SUFFIXES = {".jpg", ".jpeg"}
 _ENDING = "-color.jpg"
 

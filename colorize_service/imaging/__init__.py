@@ -11,7 +11,7 @@ Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence fo
 """
 
 from colorize_service.imaging.chroma import adjust, shrink
-from colorize_service.imaging.headers import ImageError
+from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.jpeg import add_chroma
 from colorize_service.imaging.photo import Photo, open_photo
 

@@ -17,6 +17,7 @@ CHILD = """
 import json, logging, re, sys
 from pathlib import Path
 import numpy as np
+import pi_heif  # else loaded with the first HEIC
 logging.basicConfig(level=logging.DEBUG)
 from colorize_service.imaging import ImageError, add_chroma, open_photo
 from colorize_service.process import prepare_process

@@ -75,14 +75,14 @@ def test_only_the_header_is_read_at_first():
         photo.luma()
 
 
-@pytest.mark.parametrize("form", ["EPS", "PDF", "ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS", "IM", "MSP", "XBM"])
+@pytest.mark.parametrize("form", ["EPS", "PDF", "ICO", "TGA", "PCX", "SGI", "DDS", "IM", "MSP", "XBM"])
 def test_pillow_is_not_asked_for_other_formats(form):
     mode = "1" if form in ("MSP", "XBM") else "RGB"
     with pytest.raises(ImageError, match=r"not an image|not supported"):
         opened(save(Image.new(mode, (16, 16)), form))
 
 
-def out_of_memory(*_: object) -> None:
+def out_of_memory(*_: object, **__: object) -> None:
     raise MemoryError
 
 

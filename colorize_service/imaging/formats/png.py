@@ -1,0 +1,203 @@
+"""PNG (third edition): which of its chunks the pixels need, and whether these are whole."""
+
+import functools
+import struct
+import zlib
+from collections.abc import Iterator
+
+from PIL import Image, PngImagePlugin
+
+from colorize_service.imaging.errors import ImageError
+from colorize_service.imaging.formats.exif import orientation
+from colorize_service.imaging.formats.pillow import PillowSource, blame, opened
+from colorize_service.imaging.profiles import (
+    HDR_TRANSFERS,
+    MAX_PROFILE_BYTES,
+    PRIMARIES,
+    SRGB,
+    TRANSFERS,
+    Chromaticities,
+    make_profile,
+)
+
+#: Chunks of a file.
+MAX_CHUNKS = 65_536
+#: How far a gamma may be from that of sRGB and still be called the same (libpng's PNG_GAMMA_THRESHOLD).
+SAME_GAMMA = 0.05
+#: The gammas that somebody may mean.
+GAMMAS = 0.15, 3.0
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIECE = 1 << 20  # bytes at a time of pixels that are unpacked here
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+# Adam7's passes: first column and row, and the steps to the next (8.2).
+_PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+
+# What is heeded where it is sound; all others are left aside.
+_HEEDED = {b"eXIf", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
+
+Pieces = list[bytes | memoryview]
+Chunk = tuple[bytes, memoryview, bytes]
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Name, body and checksum of each chunk (5.3), up to the end of the picture or of the file: there, the last body
+    may be shorter than it says, and its checksum empty."""
+    at, view = 8, memoryview(data)
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(data):
+            return
+        length, name = struct.unpack_from(">I4s", data, at)
+        yield name, view[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        at += 12 + length
+        if name == b"IEND":
+            return
+    raise ImageError(f"The PNG is damaged: it has more than {MAX_CHUNKS:,} chunks.")
+
+
+def _sound(name: bytes, body: memoryview, checksum: bytes) -> bool:
+    return zlib.crc32(body, zlib.crc32(name)) == int.from_bytes(checksum, "big") and len(checksum) == 4
+
+
+def _chunk(name: bytes, body: bytes | memoryview) -> Pieces:
+    return [struct.pack(">I4s", len(body), name), body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))]
+
+
+def read(data: bytes) -> PillowSource:
+    """Read the header of a PNG.
+
+    Raises:
+        ImageError: it is cut off, damaged, or its colours are those of a kind that is not supported.
+    """
+    parts: dict[bytes, Chunk] = {}
+    for chunk in chunks(data):
+        name = chunk[0]
+        if not parts and name != b"IHDR":
+            raise ImageError("The PNG is damaged: it does not begin with its header.")
+        if name[0] & 0x20 == 0 and name not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
+            raise ImageError("This kind of PNG is not supported: it has a part that nobody but its maker knows.")
+        # What is needed is checked, and what is not is left aside where it is not as it was written.
+        if name in (b"IHDR", b"PLTE", b"tRNS") and not _sound(*chunk):
+            cut = "cut off: it ends within its header" if len(chunk[2]) < 4 else "damaged: its header has changed"
+            raise ImageError(f"The PNG is {cut}.")
+        if name not in parts and (name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") or (name in _HEEDED and _sound(*chunk))):
+            parts[name] = chunk
+    if b"IHDR" not in parts or len(parts[b"IHDR"][1]) != 13:
+        raise ImageError("The PNG is cut off: it ends within its header.")
+    if b"IDAT" not in parts:
+        raise ImageError("The PNG is cut off: its pixels are missing.")
+    bodies = {name: bytes(body) for name, (name_, body, _) in parts.items() if name != b"IDAT"}
+    head: Pieces = [_SIGNATURE]
+    for name in (b"IHDR", b"PLTE", b"tRNS"):
+        head += _chunk(name, bodies[name]) if name in bodies else []
+    # Pillow's own look at depth and colour type, without the pixels.
+    opened("PNG", PngImagePlugin.PngImageFile, b"".join([*head, *_chunk(b"IDAT", b""), *_chunk(b"IEND", b"")])).close()
+    header = bodies[b"IHDR"]
+    width, height, depth = struct.unpack_from(">IIB", header)
+    return PillowSource(
+        "PNG",
+        PngImagePlugin.PngImageFile,
+        functools.partial(_clean, data, head),
+        (width, height),
+        orientation(bodies.get(b"eXIf", b"")),
+        _profile(bodies),
+        functools.partial(_scale_transparency, depth=depth),
+        again=functools.partial(_repacked, data, head, header),
+    )
+
+
+def _profile(bodies: dict[bytes, bytes]) -> bytes | None:
+    """The colours, from the first of the chunks that says them, in the order of the standard (4.3)."""
+    cicp = bodies.get(b"cICP", b"")
+    if len(cicp) == 4 and cicp[2:] == b"\0\1":
+        primaries, transfer = cicp[0], cicp[1]
+        if transfer in HDR_TRANSFERS:
+            raise ImageError(
+                f"Sorry, HDR pictures ({HDR_TRANSFERS[transfer]}) are not supported. Save it with the usual range."
+            )
+        if primaries in PRIMARIES and transfer in TRANSFERS:
+            return make_profile(TRANSFERS[transfer], PRIMARIES[primaries])
+    if icc := _unpacked(bodies.get(b"iCCP", b"")):
+        return icc
+    if b"sRGB" in bodies or len(bodies.get(b"gAMA", b"")) != 4:
+        return None
+    gamma = int.from_bytes(bodies[b"gAMA"], "big") / 100_000
+    chrm = bodies.get(b"cHRM", b"")
+    primaries_: Chromaticities = tuple(v / 100_000 for v in struct.unpack(">8I", chrm)) if len(chrm) == 32 else SRGB
+    if not GAMMAS[0] <= gamma <= GAMMAS[1]:
+        return None
+    same = abs(gamma * 2.2 - 1) <= SAME_GAMMA
+    if same and max(abs(a - b) for a, b in zip(primaries_, SRGB, strict=True)) < 0.005:
+        return None
+    return make_profile(None if same else 1 / gamma, primaries_)
+
+
+def _unpacked(body: bytes) -> bytes | None:
+    """The ICC profile in an iCCP chunk; None where there is none, or it is broken or longer than any is."""
+    packed = body.partition(b"\0")[2]
+    try:
+        unpacker = zlib.decompressobj()
+        icc = unpacker.decompress(packed[1:], MAX_PROFILE_BYTES)
+        return icc if unpacker.eof else None
+    except zlib.error:
+        return None
+
+
+def _scale_transparency(image: Image.Image, depth: int) -> None:
+    """What Pillow leaves undone: the transparent colour at the depth that the pixels are given in."""
+    colour = image.info.get("transparency")
+    if image.mode == "L" and isinstance(colour, int):
+        image.info["transparency"] = colour * 255 // (2**depth - 1)
+    elif image.mode == "RGB" and depth == 16 and colour:
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
+
+
+def _pixels(data: bytes) -> tuple[list[memoryview], bool]:
+    """The pieces of the packed pixels, and whether each of them is there and was found as it was written."""
+    bodies, whole = [], True
+    for name, body, checksum in chunks(data):
+        if name == b"IDAT":
+            if len(checksum) < 4:
+                whole = False
+            elif not _sound(name, body, checksum):
+                raise ImageError("The PNG is damaged: its pixels have changed since it was written.")
+            bodies.append(body)
+    return bodies, whole
+
+
+def _clean(data: bytes, head: Pieces) -> bytes:
+    """A PNG of what the pixels need."""
+    packed, _ = _pixels(data)
+    return b"".join([*head, *_chunk(b"IDAT", b"".join(packed)), *_chunk(b"IEND", b"")])
+
+
+def _repacked(data: bytes, head: Pieces, header: bytes) -> bytes:
+    """The same with an end of its own, for a file that has all of its pixels and no sound end behind them."""
+    packed, whole = _pixels(data)
+    missing = _unpacked_size(header)
+    unpacker, packer = zlib.decompressobj(-zlib.MAX_WBITS), zlib.compressobj(1)
+    repacked, check = [], 1
+    joined = b"".join(packed)
+    if len(joined) < 2 or joined[0] & 15 != 8 or joined[1] & 0x20:
+        raise ImageError("The PNG is damaged and cannot be read.")
+    with blame("PNG"):
+        rest = joined[2:]
+        while missing:
+            rows = unpacker.decompress(rest, min(missing, _PIECE))
+            if not rows:
+                raise ImageError("The PNG is cut off: a part of its pixels is missing.")
+            rest, missing, check = unpacker.unconsumed_tail, missing - len(rows), zlib.adler32(rows, check)
+            repacked.append(packer.compress(rows))
+    if not whole and len(unpacker.unused_data) >= 4 and int.from_bytes(unpacker.unused_data[:4], "big") != check:
+        raise ImageError("The PNG is damaged: its pixels have changed since it was written.")
+    return b"".join([*head, *_chunk(b"IDAT", b"".join([*repacked, packer.flush()])), *_chunk(b"IEND", b"")])
+
+
+def _unpacked_size(header: bytes) -> int:
+    """Bytes of all rows with their filters (7.2)."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    bits, size = depth * _CHANNELS[colour], 0
+    for left, top, across, down in _PASSES if interlaced else [(0, 0, 1, 1)]:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        size += rows * (1 + (columns * bits + 7) // 8) if columns > 0 and rows > 0 else 0
+    return size

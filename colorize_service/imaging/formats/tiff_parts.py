@@ -1,0 +1,260 @@
+"""The pixels of a TIFF's page.
+
+Pillow knows most compressions and misreads many layouts. So it is given no layout at all: each strip or tile goes
+through it as rows of gray bytes, in a small TIFF of its own, and what the bytes mean is settled here.
+"""
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from colorize_service.imaging.errors import ImageError
+from colorize_service.imaging.formats import jpeg
+from colorize_service.imaging.formats import tiff_layout as tiff
+from colorize_service.imaging.formats.pillow import blame
+from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout
+from colorize_service.imaging.levels import Samples
+
+#: Bytes of unpacked samples that are held at a time, if the file's strips allow it.
+_GROUP = 8 << 20
+
+#: Strips of a fax that are written again to see whether they were read, and bytes that may be missing then.
+_CHECKED_STRIPS = 256
+_FAX_SLACK = 64
+
+Bytes = npt.NDArray[np.uint8]
+Part = tuple[int, int, Samples]  # left, top, and samples as (rows, columns, samples of a pixel)
+
+
+class Parts:
+    """The strips or tiles of a page: where they lie in the file and in the picture."""
+
+    def __init__(self, data: bytes, layout: Layout):
+        self.data, self.layout = data, layout
+        width, height = layout.size
+        self.tiled = tiff.TILE_OFFSETS in layout.tags or tiff.TILE_WIDTH in layout.tags
+        if self.tiled:
+            self.columns, self.rows = layout.one(tiff.TILE_WIDTH, 0), layout.one(tiff.TILE_HEIGHT, 0)
+            if self.columns > max(1024, 2 * width) or self.rows > max(1024, 2 * height):
+                raise ImageError("The TIFF is damaged: its tiles are much larger than the picture.")
+            offsets, counts = layout.tags.get(tiff.TILE_OFFSETS), layout.tags.get(tiff.TILE_COUNTS)
+            offsets, counts = (
+                offsets or layout.tags.get(tiff.STRIP_OFFSETS),
+                counts or layout.tags.get(tiff.STRIP_COUNTS),
+            )
+        else:
+            self.columns, self.rows = width, min(layout.one(tiff.ROWS_PER_STRIP, height) or height, height)
+            offsets, counts = layout.tags.get(tiff.STRIP_OFFSETS), layout.tags.get(tiff.STRIP_COUNTS)
+        if self.columns < 1 or self.rows < 1 or not offsets:
+            raise ImageError("The TIFF is damaged: it does not say where its pixels are.")
+        self.across, self.down = math.ceil(width / self.columns), math.ceil(height / self.rows)
+        self.planes = layout.samples if layout.separate else 1
+        self.offsets, self.counts = [int(v) for v in offsets], [int(v) for v in counts or []]
+        if len(self.offsets) < self.across * self.down * self.planes:
+            raise ImageError("The TIFF is cut off: a part of its pixels is missing.")
+
+    def row_bytes(self) -> int:
+        """Of one row of a strip or tile."""
+        samples = 1 if self.layout.separate else self.layout.samples
+        return (self.columns * samples * self.layout.bits + 7) // 8
+
+    def packed(self, number: int, *, exact: bool = False) -> bytes:
+        """The bytes of a strip or tile, of the last one in the file those that are there."""
+        offset = self.offsets[number]
+        count = self.counts[number] if number < len(self.counts) else 0
+        if not count and len(self.offsets) == 1:
+            count = len(self.data) - offset
+        if offset >= len(self.data) or count <= 0 or (exact and offset + count > len(self.data)):
+            raise ImageError("The TIFF is cut off: its end is missing.")
+        return self.data[offset : offset + count]
+
+    def height(self, row: int) -> int:
+        """Rows of a strip: the last one may have fewer. All tiles have the same."""
+        return self.rows if self.tiled else min(self.rows, self.layout.size[1] - row * self.rows)
+
+
+def read_parts(parts: Parts) -> Iterator[tuple[int, Part]]:
+    """All strips or tiles with the number of their plane, as samples of the layout's own type, cut to the picture."""
+    layout = parts.layout
+    for plane in range(parts.planes):
+        for number, rows in _unpacked(parts, plane):
+            row, column = divmod(number, parts.across)
+            samples = _samples(rows, parts)
+            left, top = column * parts.columns, row * parts.rows
+            yield plane, (left, top, samples[: layout.size[1] - top, : layout.size[0] - left])
+
+
+def _unpacked(parts: Parts, plane: int) -> Iterator[tuple[int, Bytes]]:
+    """Number and bytes (rows, bytes of a row) of each strip or tile; of strips, several in one where they are small."""
+    layout, length = parts.layout, parts.row_bytes()
+    total = parts.across * parts.down
+    each = 1 if parts.tiled else max(1, _GROUP // (length * parts.rows))
+    for start in range(0, total, each):
+        numbers = range(start, min(total, start + each))
+        heights = [parts.height(number // parts.across) for number in numbers]
+        first = plane * total
+        if layout.compression == tiff.NONE:
+            rows = [_plain(parts, first + n, height, length) for n, height in zip(numbers, heights, strict=True)]
+            yield start, rows[0] if len(rows) == 1 else np.concatenate(rows)
+        else:
+            packed = [parts.packed(first + number) for number in numbers]
+            if layout.compression in tiff.DEFLATES:
+                most = parts.rows * length
+                inflated = [_inflate(p, height * length, most) for p, height in zip(packed, heights, strict=True)]
+                yield start, np.frombuffer(b"".join(inflated), np.uint8).reshape(-1, length)
+            else:
+                yield start, _unpack(packed, length, heights, layout.compression)
+
+
+def _plain(parts: Parts, number: int, height: int, length: int) -> Bytes:
+    offset = parts.offsets[number]
+    if offset + height * length > len(parts.data):
+        raise ImageError("The TIFF is cut off: its end is missing.")
+    return np.frombuffer(parts.data, np.uint8, height * length, offset).reshape(height, length)
+
+
+def _inflate(packed: bytes, length: int, most: int) -> bytes:
+    """`length` bytes from Deflate, of at most `most`: the last strip may have as many rows as the others.
+
+    The checksum behind them is looked at, if it is there. libtiff does not.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        rows = unpacker.decompress(packed, most)
+        more = unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise ImageError("The TIFF is damaged and cannot be read.") from error
+    if more:
+        raise ImageError("The TIFF is damaged: it has more pixels than it says.")
+    if len(rows) < length:
+        raise ImageError("The TIFF is cut off: its end is missing.")
+    return rows[:length]
+
+
+def _unpack(packed: list[bytes], length: int, heights: list[int], compression: int) -> Bytes:
+    data = small_tiff(packed, (length, sum(heights)), heights[0], {tiff.BITS: 8, tiff.COMPRESSION: compression})
+    with blame("TIFF"):
+        image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+        image.load()
+        return np.asarray(image)
+
+
+def small_tiff(packed: list[bytes], size: tuple[int, int], rows: int, tags: dict[int, int]) -> bytes:
+    """A TIFF of one sample a pixel, in strips."""
+    counts = [len(piece) for piece in packed]
+    entries: dict[int, list[int]] = {tag: [value] for tag, value in tags.items()}
+    entries |= {tiff.WIDTH: [size[0]], tiff.HEIGHT: [size[1]], tiff.ROWS_PER_STRIP: [rows], tiff.SAMPLES: [1]}
+    entries.setdefault(tiff.PHOTOMETRIC, [tiff.BLACK_IS_ZERO])
+    start = 8 + 2 + 12 * (len(entries) + 2) + 4
+    lists = 8 * len(packed) if len(packed) > 1 else 0
+    at = np.cumsum([start + lists, *counts])[:-1].tolist()
+    entries |= {tiff.STRIP_OFFSETS: at, tiff.STRIP_COUNTS: counts}
+    head, loose = struct.pack("<4sLH", b"II*\0", 8, len(entries)), b""
+    for tag, values in sorted(entries.items()):
+        value = struct.pack(f"<{len(values)}L", *values)
+        if len(values) > 1:
+            value, loose = struct.pack("<L", start + len(loose)), loose + value
+        head += struct.pack("<HHL", tag, 4, len(values)) + value
+    return b"".join([head, bytes(4), loose, *packed])
+
+
+def _samples(rows: Bytes, parts: Parts) -> Samples:
+    """Bytes as (rows, columns, samples), the predictor undone."""
+    layout = parts.layout
+    count = 1 if layout.separate else layout.samples
+    if layout.predictor == 3:
+        return _floats(rows, parts.columns, count, layout.bits // 8)
+    if layout.bits % 8 or layout.bits == 24:
+        samples = _bits(rows, parts.columns * count, layout)
+    else:
+        kind = {UINT: "u", INT: "i", FLOAT: "f"}[layout.form]
+        samples = np.ascontiguousarray(rows).view(np.dtype(f"{layout.order}{kind}{layout.bits // 8}"))
+    samples = samples.reshape(len(rows), parts.columns, count)
+    if layout.predictor == 2:
+        native = samples.astype(samples.dtype.newbyteorder("="))
+        samples = np.cumsum(native, axis=1, dtype=native.dtype)
+    return samples
+
+
+def _floats(rows: Bytes, columns: int, count: int, size: int) -> Samples:
+    """Undo the floating-point predictor (Adobe's TIFF technical note 3): differences of bytes, high bytes first."""
+    whole = np.cumsum(rows.reshape(len(rows), -1, count), axis=1, dtype=np.uint8).reshape(len(rows), size, -1)
+    return np.ascontiguousarray(whole.transpose(0, 2, 1)).view(f">f{size}").reshape(len(rows), columns, count)
+
+
+def _bits(rows: Bytes, count: int, layout: Layout) -> Samples:
+    """Samples of 1, 2, 4, 12 and 24 bits; each row begins at a whole byte."""
+    if layout.bits == 24:
+        wide = rows.reshape(len(rows), -1, 3).astype(np.uint32)
+        low, high = (0, 2) if layout.order == "<" else (2, 0)
+        return wide[..., low] | wide[..., 1] << 8 | wide[..., high] << 16
+    if layout.bits == 12:
+        pairs = np.pad(rows, [(0, 0), (0, -rows.shape[1] % 3)]).reshape(len(rows), -1, 3).astype(np.uint16)
+        first, second = pairs[..., 0] << 4 | pairs[..., 1] >> 4, (pairs[..., 1] & 15) << 8 | pairs[..., 2]
+        return np.stack([first, second], axis=-1).reshape(len(rows), -1)[:, :count]
+    each = 8 // layout.bits
+    shifts = np.arange(each - 1, -1, -1, dtype=np.uint8) * layout.bits
+    spread = rows[..., None] >> shifts & (1 << layout.bits) - 1
+    return spread.reshape(len(rows), -1)[:, :count]
+
+
+def read_jpegs(parts: Parts) -> Iterator[tuple[int, Part]]:
+    """Strips or tiles that are JPEGs each, their colours as in TIFF's own note 2 (gray, RGB or ink)."""
+    layout = parts.layout
+    at, length = layout.tags.get(tiff.JPEG_TABLES) or [0, 0]
+    tables = parts.data[int(at) + 2 : int(at) + int(length) - 2] if length else b""
+    meant = {tiff.YCBCR: jpeg.JFIF, tiff.RGB: jpeg.RGB_MARKER}.get(layout.photometric, b"")
+    if layout.separate:
+        meant = b""
+    for plane in range(parts.planes):
+        for number in range(parts.across * parts.down):
+            row, column = divmod(number, parts.across)
+            packed = parts.packed(plane * parts.across * parts.down + number)
+            image = jpeg.read(b"".join([b"\xff\xd8", meant, tables, packed[2:]])).decode(gray=False)
+            image = image.convert("RGB") if image.mode == "RGBX" else image
+            left, top = column * parts.columns, row * parts.rows
+            right, bottom = min(parts.columns, layout.size[0] - left), min(parts.rows, layout.size[1] - top)
+            if image.width < right or image.height < bottom:
+                raise ImageError("The TIFF is damaged: it says two different sizes.")
+            samples = np.asarray(image)[:bottom, :right]
+            yield plane, (left, top, samples.reshape(bottom, right, -1))
+
+
+def read_fax(parts: Parts) -> Bytes:
+    """Rows of 0 and 1, as the file counts them."""
+    layout = parts.layout
+    if parts.tiled or layout.samples != 1 or layout.bits != 1:
+        raise layout.refusal()
+    packed = [parts.packed(number, exact=True) for number in range(parts.down)]
+    tags = {tiff.BITS: 1, tiff.COMPRESSION: layout.compression, tiff.FILL_ORDER: layout.one(tiff.FILL_ORDER, 1)}
+    for tag in (tiff.T4_OPTIONS, tiff.T6_OPTIONS):
+        if tag in layout.tags:
+            tags[tag] = layout.one(tag, 0)
+    with blame("TIFF"):
+        image = TiffImagePlugin.TiffImageFile(io.BytesIO(small_tiff(packed, layout.size, parts.rows, tags)))
+        image.load()
+        _check_fax(image, packed, parts)
+    return np.asarray(image).astype(np.uint8)
+
+
+def _check_fax(image: Image.Image, packed: list[bytes], parts: Parts) -> None:
+    """A decoder that meets a wrong code leaves the rest white, and says nothing. White takes hardly any bytes: so write
+    the picture again and see whether it takes as many as the file has."""
+    two_dimensional = parts.layout.compression != tiff.FAX_2D and parts.layout.one(tiff.T4_OPTIONS, 0) & 1
+    if len(packed) > _CHECKED_STRIPS or two_dimensional:
+        return
+    form = "group4" if parts.layout.compression == tiff.FAX_2D else "group3"
+    for number, piece in enumerate(packed):
+        top, height = number * parts.rows, parts.height(number)
+        buffer = io.BytesIO()
+        image.crop((0, top, image.width, top + height)).save(buffer, "TIFF", compression=form)
+        filled = height if parts.layout.one(tiff.T4_OPTIONS, 0) & 4 else 0  # each row to a whole byte
+        again = sum(int(count) for count in tiff.layout_of(buffer.getvalue()).tags[tiff.STRIP_COUNTS])
+        if again < 0.998 * len(piece.rstrip(b"\0")) - _FAX_SLACK - filled:
+            raise ImageError("The TIFF is damaged: a part of its pixels cannot be read.")

@@ -1,0 +1,21 @@
+"""The formats that are read, by the names that people know them by.
+
+The service's sentences and the command line's choice of files follow from this table. Nothing is imported for it, so
+that the command line need not wait.
+"""
+
+#: Each format that is read, and what its files are called. ``imaging.photo`` has the function that reads it.
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "WebP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "HEIC": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG 2000": (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+}
+KINDS = tuple(SUFFIXES)
+SEND = f"Send {', '.join(KINDS[:-1])} or {KINDS[-1]}."

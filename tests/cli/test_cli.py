@@ -294,7 +294,7 @@ def test_a_photo_over_the_limit_in_pixels_is_refused_and_one_at_the_limit_is_not
     over, at = done.stderr.splitlines()[:2]
     assert done.returncode == 1
     assert over.startswith("over.jpg: ") and "250,025,000" in over and "250,000,000" in over
-    assert at == "at.jpg: The JPEG is cut off: its end is missing."
+    assert at.startswith("at.jpg: The JPEG is cut off: ")
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(colorize, photo, small_disk):

@@ -134,6 +134,6 @@ def test_only_what_the_pixels_need_reaches_the_decoder(monkeypatch):
         save(PLAIN, "GIF", comment=b"SECRET"),
     ):
         seen.clear()
-        with contextlib.suppress(ZeroDivisionError):
+        with contextlib.suppress(ImageError):
             open_photo(data, max_pixels=100_000).luma()
         assert b"SECRET" in data and seen and not any(b"SECRET" in given for given in seen)

@@ -33,8 +33,10 @@ OPSET = 18
 SHAPES = ((1, 192, 192), (2, 192, 320), (1, 32, 64), (1, 256, 32), (1, 32, 32))
 SOURCE = (
     "Trained by this project from {encoder} (ImageNet weights, Apache-2.0) on public research photo sets: "
-    "Imagenette, Imagewoof, Intel Image Classification, Caltech-101, Clothing Co-Parsing, Houses, Flickr8k subset, "
-    "flower recognition, clothing dataset, face-mask faces."
+    "Imagenette, Imagewoof and other parts of ImageNet, Intel Image Classification, Caltech-101, Clothing Co-Parsing, "
+    "Houses, Flickr8k and Flickr-LDL subsets, flower recognition, clothing dataset, face-mask faces, MS COCO val2017, "
+    "SYSU-Scenes, Unsplash, Bengali image captions, animals, IdenProf, MultiM-Poem, Conceptual Captions and SBU "
+    "samples, AVA, Flickr styles, food photos, PACS, landscapes, portraits, street views."
 )
 
 

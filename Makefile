@@ -31,13 +31,14 @@ test: $(VENV)/.test
 	$(lint)
 	$(BIN)/python -m pytest
 
-# Let Schemathesis send some 2,000 requests made from the OpenAPI document, instead of the tests' 500.
+# Let Schemathesis send several times as many requests made from the OpenAPI document as the tests do.
 fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/server/test_schemathesis.py
 
 # Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.alternatives
 	$(BIN)/python -m benchmarks.cli
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.edges

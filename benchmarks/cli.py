@@ -72,7 +72,7 @@ def seconds(*command: str) -> np.ndarray:
 
 def measure(size: tuple[int, int], photos: int, runs: int) -> None:
     """Print one row of the table."""
-    from benchmarks.service import photo  # here, since the loop is to import nothing that it does not need
+    from benchmarks.load import photo  # here, since the loop is to import nothing that it does not need
 
     threads = available_cpus()
     with tempfile.TemporaryDirectory() as root:

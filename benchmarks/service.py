@@ -1,81 +1,27 @@
 """``python -m benchmarks.service``: the running service against its floor, on this machine.
 
-Time of ``POST /colorize`` one at a time, photos a second with 8 clients, peak memory, memory over 500 photos, and how
-fast ``/health`` answers meanwhile. The service is the real Gunicorn with gunicorn.conf.py and default settings.
+Time and processor time of ``POST /colorize`` one at a time, photos a second and processor time of a photo with 8
+clients, peak memory, memory over 500 photos, and how fast ``/health`` answers meanwhile. The service is the real
+Gunicorn with gunicorn.conf.py and default settings; its processor time is that of all its processes.
 """
 
 import argparse
-import http.client
-import io
-import itertools
 import platform
 import statistics
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import psutil
-from PIL import Image
-from skimage import data
 
 from benchmarks import floor
+from benchmarks.load import Client, cpu_seconds, form, photo, under_load
 from colorize_service.process import available_cpus
 from colorize_service.server.settings import Settings
 from tests.support.service import Service
 
 SIZES = [(512, 512), (1024, 1024), (2048, 2048), (4000, 3000)]
-CLIENTS = 8
 MB = 2**20
-
-
-def photo(width: int, height: int, quality: int = 90) -> bytes:
-    """A gray JPEG with the detail of real photos at every size: a mosaic of photos at their own resolution."""
-    tiles = itertools.cycle(
-        Image.fromarray(getattr(data, name)()).convert("L")
-        for name in ("astronaut", "coffee", "chelsea", "rocket", "camera")
-    )
-    image = Image.new("L", (width, height))
-    for top in range(0, height, 300):
-        for left in range(0, width, 400):
-            image.paste(next(tiles).crop((0, 0, 400, 300)), (left, top))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def form(jpeg: bytes) -> bytes:
-    """The multipart body that carries a photo."""
-    return (
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--x--\r\n"
-    )
-
-
-class Client:
-    """One kept connection to the service."""
-
-    def __init__(self, port: int):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-
-    def colorize(self, body: bytes) -> float:
-        """Seconds from sending to the answer."""
-        started = time.perf_counter()
-        self._connection.request("POST", "/colorize", body, {"Content-Type": "multipart/form-data; boundary=x"})
-        response = self._connection.getresponse()
-        answer = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {answer!r}")
-        return time.perf_counter() - started
-
-    def health(self) -> float:
-        started = time.perf_counter()
-        self._connection.request("GET", "/health")
-        response = self._connection.getresponse()
-        response.read()
-        assert response.status == 200
-        return time.perf_counter() - started
 
 
 class Memory:
@@ -95,49 +41,6 @@ class Memory:
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def under_load(port: int, bodies: list[bytes], duration: float, count: int | None = None) -> tuple[float, list[float]]:
-    """8 clients post without pause, for ``duration`` seconds or ``count`` photos in all.
-
-    Returns:
-        Photos a second, and the seconds of each ``/health`` that was asked for meanwhile.
-    """
-    stop, done, health = threading.Event(), itertools.count(), []
-    supply = (
-        iter(itertools.cycle(bodies)) if count is None else iter(list(itertools.islice(itertools.cycle(bodies), count)))
-    )
-    lock = threading.Lock()
-
-    def work() -> None:
-        client = Client(port)
-        while not stop.is_set():
-            with lock:
-                body = next(supply, None)
-            if body is None:
-                return
-            client.colorize(body)
-            next(done)
-
-    def watch() -> None:
-        while not stop.is_set():
-            health.append(Client(port).health())
-            time.sleep(0.02)
-
-    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
-    watcher = threading.Thread(target=watch)
-    started = time.perf_counter()
-    for thread in [*threads, watcher]:
-        thread.start()
-    if count is None:
-        time.sleep(duration)
-        stop.set()
-    for thread in threads:
-        thread.join()
-    rate = next(done) / (time.perf_counter() - started)
-    stop.set()
-    watcher.join()
-    return rate, health
-
-
 def measure_size(service: Service, size: tuple[int, int], idle: int, runs: int, duration: float) -> list[float]:
     """Print one row of the table; returns the times of ``/health`` under load.
 
@@ -150,19 +53,23 @@ def measure_size(service: Service, size: tuple[int, int], idle: int, runs: int, 
     client.colorize(body)
     bare()
     memory.reset_peak()
+    cpu = cpu_seconds(service.pid)
     for _ in range(runs):  # in turns, so that a change of the machine's speed meets both
         times.append(client.colorize(body))
         floors.append(bare())
-    rate, health = under_load(service.port, [body], duration)
+    cpu = (cpu_seconds(service.pid) - cpu) / runs
+    load = under_load(service.port, service.pid, [body], duration, watch=True)
     peak = memory.peak() - idle
     best = floor.photos_per_second(jpeg, quality, threads, duration / 2)
-    median, least = statistics.median(times), statistics.median(floors)
+    median, least = statistics.median(times), statistics.median(each.seconds for each in floors)
+    floor_cpu = statistics.mean(each.cpu for each in floors)
     print(
         f"| {size[0]}×{size[1]} | {median * 1e3:.0f} | {np.percentile(times, 95) * 1e3:.0f} | {least * 1e3:.0f} | "
-        f"{median / least:.2f} | {rate:.1f} | {best:.1f} | {peak / MB:.0f} |",
+        f"{median / least:.2f} | {cpu * 1e3:.0f} | {floor_cpu * 1e3:.0f} | {load.rate:.1f} | {best.rate:.1f} | "
+        f"{load.cpu * 1e3:.0f} | {best.cpu * 1e3:.0f} | {peak / MB:.0f} |",
         flush=True,
     )
-    return health
+    return load.health
 
 
 def main() -> None:
@@ -177,11 +84,11 @@ def main() -> None:
         idle = memory.now()
         print(f"Idle, model loaded: {idle / MB:.0f} MB resident.\n")
         print(
-            "| photo | median ms | 95 % ms | floor ms | times floor | photos/s, 8 clients | floor photos/s | "
-            "MB over idle, 8 clients |"
+            "| photo | median ms | 95 % ms | floor ms | times floor | CPU ms | floor CPU ms | 8 clients: photos/s | "
+            "floor photos/s | CPU ms | floor CPU ms | MB over idle |"
         )
-        print("|---|---|---|---|---|---|---|---|")
-        health = []
+        print(f"|{12 * '---|'}")
+        health: list[float] = []
         for size in SIZES:
             health += measure_size(service, size, idle, arguments.runs, arguments.seconds)
         print(
@@ -191,9 +98,9 @@ def main() -> None:
         sizes = [(320 + 97 * i % 1700, 240 + 61 * i % 1500) for i in range(23)]
         bodies = [form(photo(*size)) for size in sizes]
         first = arguments.photos // 5
-        under_load(service.port, bodies, 0, first)
+        under_load(service.port, service.pid, bodies, 0, first)
         after_first = memory.now()
-        under_load(service.port, bodies, 0, arguments.photos - first)
+        under_load(service.port, service.pid, bodies, 0, arguments.photos - first)
         print(
             f"Memory after {first} mixed photos {after_first / MB:.0f} MB, after {arguments.photos} "
             f"{memory.now() / MB:.0f} MB."

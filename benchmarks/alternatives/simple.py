@@ -5,6 +5,7 @@ or kept from being half written.
 """
 
 import io
+import json
 import uuid
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from skimage.color import lab2rgb, rgb2lab
 from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.options import JPEG_QUALITY
 
-SHORTER_SIDE, MULTIPLE_OF = 192, 32  # as the bundle's manifest has it
+PROCESSING = json.loads((EMBEDDED_BUNDLE / "manifest.json").read_text())["processing"]
 
 
 class SimpleColorizer:
@@ -35,13 +36,13 @@ class SimpleColorizer:
         return result_id
 
     def _chroma(self, luma: Image.Image) -> tuple[Image.Image, Image.Image]:
-        """Cb and Cr as the model has them, at a quarter of its processing size."""
-        scale = SHORTER_SIDE / min(luma.size)
-        width, height = (round(side * scale / MULTIPLE_OF) * MULTIPLE_OF for side in luma.size)
+        """Cb and Cr, as small as the model has them."""
+        scale, step = PROCESSING["shorter_side"] / min(luma.size), PROCESSING["multiple_of"]
+        width, height = (round(side * scale / step) * step for side in luma.size)
         lightness = _lightness(luma.resize((width, height), Image.Resampling.BICUBIC))
         feed = {"luminance": lightness[None, None], "hints": np.zeros((1, 3, height, width), np.float32)}
         (ab,) = self._session.run(["ab"], feed)
-        coarse = _lightness(luma.resize((width // 4, height // 4), Image.Resampling.BICUBIC))
+        coarse = _lightness(luma.resize(ab.shape[:1:-1], Image.Resampling.BICUBIC))
         rgb = lab2rgb(np.dstack([coarse, *ab[0]]))
         _, cb, cr = Image.fromarray(np.rint(255 * rgb).astype(np.uint8)).convert("YCbCr").split()
         return cb, cr

@@ -1,9 +1,9 @@
 """``python -m benchmarks.cli``: the command line over a folder of photos, beside a loop that does the least.
 
 The loop decodes each photo's luminance, runs the model's session and encodes a result into a file: no shrinking, no
-colour maths, nothing checked. It encodes from planes, as the service does, or, as most would write it, with Pillow. All
-are processes of their own with as many threads, one of ONNX Runtime's in each; all times contain Python's start, the
-imports and the loading of the model.
+colour maths, nothing checked. It decodes and encodes planes, as the command does, or, as most would write it, with
+Pillow. All are processes of their own with as many threads, one of ONNX Runtime's in each; all times contain Python's
+start, the imports and the loading of the model.
 """
 
 import argparse
@@ -31,8 +31,10 @@ QUALITY = 96
 
 
 def loop(folder: Path, example: Path, threads: int, encoder: str) -> None:
-    """Write a result beside each photo of ``folder``; each is the picture ``example`` encoded anew, by ``simplejpeg``
-    or ``pillow``."""
+    """Write a result beside each photo of ``folder``; each is the picture ``example`` encoded anew.
+
+    ``simplejpeg`` or ``pillow`` is the ``encoder``, and decodes the photos too.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(EMBEDDED_BUNDLE / "lite.onnx"), options, providers=["CPUExecutionProvider"])
@@ -48,23 +50,26 @@ def loop(folder: Path, example: Path, threads: int, encoder: str) -> None:
     feed = {"luminance": np.zeros((1, 1, *size), np.float32), "hints": np.zeros((1, 3, *size), np.float32)}
 
     def convert(path: Path) -> None:
-        photo = Image.open(io.BytesIO(path.read_bytes()))
-        photo.draft("L", photo.size)
-        photo.load()
-        session.run(None, feed)
         if encoder == "pillow":
+            photo = Image.open(io.BytesIO(path.read_bytes()))
+            photo.draft("L", photo.size)
+            photo.load()
+            session.run(None, feed)
             image.save(path.with_suffix(".out"), "JPEG", quality=QUALITY)
         else:
+            simplejpeg.decode_jpeg(path.read_bytes(), "GRAY")
+            session.run(None, feed)
             path.with_suffix(".out").write_bytes(simplejpeg.encode_jpeg_yuv_planes(*result, QUALITY))
 
     with ThreadPool(threads) as pool:
         pool.map(convert, folder.glob("*.jpg"))
 
 
-def seconds(*command: str) -> np.ndarray:
-    """How long a Python process with these arguments takes, and how much of the CPUs' time."""
+def seconds(*command: str, cwd: Path | None = None) -> np.ndarray:
+    """How long a Python process with these arguments, in this folder, takes, and how much of the CPUs' time."""
     started, before = time.perf_counter(), os.times()
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    null = subprocess.DEVNULL
+    subprocess.run([sys.executable, *command], check=True, cwd=cwd, stdout=null, stderr=null)
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return np.array([time.perf_counter() - started, cpu])

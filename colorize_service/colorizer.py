@@ -8,7 +8,7 @@ from colorize_service.imaging import Photo, add_chroma, adjust, open_photo, shri
 from colorize_service.inference.model import Model
 from colorize_service.inference.turn import ANY_TIME, Turn
 from colorize_service.options import JPEG_QUALITY, Options
-from colorize_service.process import available_cpus
+from colorize_service.process import available_cpus, photos_in_work
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ class Colorizer:
             ImageError: if the photo is cut off or damaged.
             Busy, Abandoned: as the model's :meth:`~colorize_service.inference.model.Model.chroma`.
         """
-        luma = photo.luma()
-        small = shrink(luma, self.model.processing_size(*photo.size))
-        started = time.perf_counter()
-        chroma = self.model.chroma(small, options, turn)
-        seconds = time.perf_counter() - started
-        chroma = adjust(chroma, options.saturation, options.warmth)
-        jpeg = add_chroma(luma, chroma, self._quality, small, self._map)
-        return Result(jpeg, luma.size, seconds)
+        with photos_in_work.one_more():
+            luma = photo.luma()
+            small = shrink(luma, self.model.processing_size(*photo.size))
+            started = time.perf_counter()
+            chroma = self.model.chroma(small, options, turn)
+            seconds = time.perf_counter() - started
+            chroma = adjust(chroma, options.saturation, options.warmth)
+            each = map if photos_in_work.crowded else self._map
+            return Result(add_chroma(luma, chroma, self._quality, small, each), luma.size, seconds)

@@ -4,7 +4,9 @@ import contextlib
 import ctypes
 import logging
 import os
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 #: Where a container's kernel tells its CPU quota: "QUOTA PERIOD" in microseconds, or "max PERIOD" (cgroup v2).
@@ -41,6 +43,37 @@ def prepare_process() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     silence_libtiff()
+
+
+class PhotosInWork:
+    """How many photos are in work, so that one alone may use all cores and many keep to one core each.
+
+    Threads that share a photo wait for each other. While the cores are busy anyway, this gains nothing, and costs a
+    tenth of the processor time.
+    """
+
+    def __init__(self, cores: int):
+        self._cores, self._count, self._lock = cores, 0, threading.Lock()
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Within the ``with`` block there is one more."""
+        with self._lock:
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+
+    @property
+    def crowded(self) -> bool:
+        """Whether they are more than half as many as cores."""
+        return 2 * self._count > self._cores
+
+
+#: Those of this process.
+photos_in_work = PhotosInWork(available_cpus())
 
 
 def silence_libtiff() -> bool:

@@ -16,6 +16,7 @@ from colorize_service.imaging import ImageError, adjust
 from colorize_service.imaging.chroma import WARMEST
 from colorize_service.inference.model import Setup, load_folder
 from colorize_service.options import Hint, Options
+from colorize_service.process import PhotosInWork
 from tests.conftest import encode
 
 RED = Hint(0.5, 0.5, (200, 60, 50))
@@ -71,6 +72,15 @@ def test_the_result_has_the_photos_size_and_luma(width, height, seed):
     luma = luma_of(colorized(image, Options(hints=(RED,)), quality=100))
     assert luma.shape == (height, width)
     assert np.abs(luma - np.asarray(image, int)).max() <= 2
+
+
+def test_a_photo_alone_and_one_of_many_get_the_same_bytes(monkeypatch):
+    image = photo(1200, 900)  # of more than one strip
+    results = set()
+    for cores in (1, 2):
+        monkeypatch.setattr("colorize_service.colorizer.photos_in_work", PhotosInWork(cores))
+        results.add(colorized(image, max_pixels=2 * 10**6))
+    assert len(results) == 1
 
 
 def test_what_the_result_tells_is_true():

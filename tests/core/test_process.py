@@ -1,5 +1,6 @@
 """The process: how many cores it takes, how many heaps, and what it keeps out of the log."""
 
+import contextlib
 import ctypes
 import io
 import os
@@ -135,6 +136,29 @@ print(libc.mallinfo2().hblks - before)
 def test_a_c_library_without_mallopt_is_no_reason_not_to_start(monkeypatch):
     monkeypatch.setattr(process.ctypes, "CDLL", lambda *_: object())
     process.prepare_process()
+
+
+# --- photos in work --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cores", "photos", "crowded"),
+    [(1, 0, False), (1, 1, True), (2, 1, False), (2, 2, True), (4, 2, False), (4, 3, True), (16, 8, False)],
+)
+def test_a_photo_may_use_the_cores_that_others_leave(cores, photos, crowded):
+    in_work = process.PhotosInWork(cores)
+    with contextlib.ExitStack() as stack:
+        for _ in range(photos):
+            stack.enter_context(in_work.one_more())
+        assert in_work.crowded == crowded
+    assert not in_work.crowded
+
+
+def test_a_photo_that_fails_leaves_its_core():
+    in_work = process.PhotosInWork(1)
+    with contextlib.suppress(ZeroDivisionError), in_work.one_more():
+        _ = 1 / 0
+    assert not in_work.crowded
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ def prepare_process() -> None:
     silence_libtiff()
 
 
+def trim_heap() -> None:
+    """Give back to the kernel what lies unused in the heap, if the C library is glibc; see malloc_trim(3)."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class PhotosInWork:
     """How many photos are in work, so that one alone may use all cores and many keep to one core each.
 

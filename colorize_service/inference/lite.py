@@ -12,9 +12,14 @@ from colorize_service import colour
 from colorize_service.bundle import Bundle, Size
 from colorize_service.inference.hint_planes import hint_planes
 from colorize_service.inference.model import Setup
-from colorize_service.inference.session import device_of, open_session
+from colorize_service.inference.session import device_of, new_session, open_session
 from colorize_service.inference.turn import ANY_TIME, Turn
 from colorize_service.options import Options
+from colorize_service.process import photos_in_work
+
+#: Up to so many threads ONNX Runtime's results have the same bits as with one. With more it splits a matrix product
+#: otherwise, and a photo would not get the same colours in a crowd.
+MOST_THREADS_ALIKE = 4
 
 
 class Processing(msgspec.Struct, frozen=True):
@@ -56,7 +61,8 @@ class Lite:
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._processing = bundle.section("processing", Processing)
-        self._session = open_session(bundle.path("model"), setup.device, setup.threads)
+        self._path, self._threads = bundle.path("model"), setup.threads
+        self._session = self._session_in_a_crowd = open_session(self._path, setup.device, setup.threads)
         self.device = device_of(self._session)
         self.defaults = Options(hints=())
 
@@ -64,6 +70,8 @@ class Lite:
         return self._processing.size(width, height)
 
     def warm_up(self) -> None:
+        if self.device == "cpu" and 1 < self._threads <= MOST_THREADS_ALIKE:
+            self._session_in_a_crowd = new_session(self._path, 1, None)
         self.chroma(np.full(self.processing_size(1, 1), 128, np.uint8))
 
     def chroma(self, luma: NDArray[np.uint8], options: Options = Options(), turn: Turn = ANY_TIME) -> NDArray[np.uint8]:
@@ -73,5 +81,6 @@ class Lite:
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
         lightness = colour.lightness(np.stack([luma for luma, _ in photos]))
         hints = [hint_planes(options.or_else(self.defaults).hints or (), *luma.shape) for luma, options in photos]
-        (ab,) = self._session.run(["ab"], {"luminance": lightness[:, None], "hints": np.stack(hints)})
+        session = self._session_in_a_crowd if photos_in_work.crowded else self._session
+        (ab,) = session.run(["ab"], {"luminance": lightness[:, None], "hints": np.stack(hints)})
         return [colour.chroma(*each) for each in zip(lightness, ab, strict=True)]

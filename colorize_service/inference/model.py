@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from colorize_service.bundle import Bundle, BundleError
 from colorize_service.inference.turn import ANY_TIME, Turn
 from colorize_service.options import Options
+from colorize_service.process import trim_heap
 
 #: The class that runs each kind of bundle, as "module:class"; it is imported when such a bundle is loaded.
 KINDS = {
@@ -147,6 +148,7 @@ def load_model(bundle: Bundle, setup: Setup, warm: bool = True) -> Model:
     model = model_class(kind)(bundle, setup)
     if warm:
         model.warm_up()
+        trim_heap()  # a file that was read, and a graph before it was optimized, took as much as the model
     return model
 
 

@@ -12,7 +12,11 @@ from skimage import color, data
 
 from colorize_service import EMBEDDED_BUNDLE, colour, imaging
 from colorize_service.colorizer import Colorizer
+from colorize_service.inference import lite
+from colorize_service.inference.lite import MOST_THREADS_ALIKE
 from colorize_service.inference.model import Setup, load_folder
+from colorize_service.options import Hint, Options
+from colorize_service.process import PhotosInWork
 from colorize_service.server.engine import Engine
 from colorize_service.server.queue import WorkQueue
 from tests.support.service import wait_until
@@ -107,6 +111,17 @@ def test_photos_in_parallel_get_the_same_colours_as_one_by_one(model):
     for thread in threads:
         thread.join()
     assert all((a == b).all() for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("threads", range(2, MOST_THREADS_ALIKE + 1))
+@pytest.mark.parametrize("hints", [(), (Hint(0.5, 0.5, (200, 60, 50)),)])
+def test_a_photo_gets_the_same_colours_alone_and_in_a_crowd(threads, hints, monkeypatch):
+    monkeypatch.setattr(lite, "photos_in_work", PhotosInWork(1))
+    model, options = load_folder(EMBEDDED_BUNDLE, Setup("cpu", threads)), Options(hints=hints)
+    luma = np.random.default_rng(0).integers(0, 256, (192, 256), np.uint8)
+    alone = model.chroma(luma, options)
+    with lite.photos_in_work.one_more():
+        assert (model.chroma(luma, options) == alone).all()
 
 
 def test_the_engine_says_that_it_is_loading_until_it_has_loaded():

@@ -20,7 +20,6 @@ from colorize_service.cli.options import colorization_options, options_of
 from colorize_service.cli.report import Outcome, Report
 from colorize_service.cli.tasks import STDOUT, Task, plan
 from colorize_service.options import JPEG_QUALITY
-from colorize_service.process import available_cpus
 
 #: Exit status after an interruption.
 INTERRUPTED = 130
@@ -129,6 +128,8 @@ def convert(
     writer, report = Writer(force), Report(len(tasks), as_json)
     interrupts = Interrupts()
     try:
+        from colorize_service.process import available_cpus  # here, since it brings ctypes and logging
+
         jobs = min(jobs or available_cpus(), len(tasks))
         work = _work(writer, jobs, **model)
         gc.freeze()
@@ -171,7 +172,7 @@ def _work(
 ) -> Callable[[Task], Outcome]:
     """Load the model, and return the function that does a task. ``asked``: the fields of ``Options``."""
     # Imported only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
-    from colorize_service.process import prepare_process
+    from colorize_service.process import available_cpus, prepare_process
 
     prepare_process()
     from colorize_service.bundle import BundleError

@@ -27,12 +27,20 @@ _PAIRS, _REACH = 4, 12
 class ChromaLoss:
     """The loss of one batch. Holds tables for its device; call it with logits and true chroma."""
 
-    def __init__(self, bins: NDArray[np.float32], prior: NDArray[np.float64], device: str):
+    def __init__(
+        self,
+        bins: NDArray[np.float32],
+        prior: NDArray[np.float64],
+        device: str,
+        part_weights: tuple[float, ...] = WEIGHTS,
+    ):
         """
         Args:
             bins: float32 (Q, 2).
             prior: float (Q,), how often each bin occurs.
+            part_weights: of PARTS; evenness of surfaces, the costly one, is only worked out if it has a weight.
         """
+        self._part_weights = part_weights
         axis = np.arange(-_LIMIT, _LIMIT + _STEP, _STEP)
         grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
         indices, weights = soft_encode(grid, bins)
@@ -69,9 +77,10 @@ class ChromaLoss:
         # Quadratic up to 20: an absolute error asks for a median, which is gray for what may have several colours.
         regression = F.smooth_l1_loss(predicted / 10.0, true / 10.0, beta=2.0)
         gradients = self._gradients((predicted - true) / 10.0)
-        surfaces = self._surfaces((predicted - true) / 10.0, true, tone, rng)
+        uneven = self._part_weights[PARTS.index("surfaces")] > 0
+        surfaces = self._surfaces((predicted - true) / 10.0, true, tone, rng) if uneven else entropy.new_zeros(())
         parts = (entropy, regression, gradients, surfaces)
-        return torch.stack([weight * part for weight, part in zip(WEIGHTS, parts, strict=True)]).sum(), parts
+        return torch.stack([weight * part for weight, part in zip(self._part_weights, parts, strict=True)]).sum(), parts
 
     @staticmethod
     def _surfaces(error: Tensor, true: Tensor, tone: Tensor, rng: Generator) -> Tensor:

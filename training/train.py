@@ -131,6 +131,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--encoder-rate", type=float, default=2.5e-4)
     parser.add_argument("--decoder-rate", type=float, default=1e-3)
     parser.add_argument("--weight-decay", type=float, default=0.03)
+    parser.add_argument(
+        "--surfaces", type=float, default=losses.WEIGHTS[-1], metavar="WEIGHT", help="how much uneven surfaces cost"
+    )
     parser.add_argument("--save-every", type=int, default=250, metavar="STEPS", help="write last.pt this often")
     parser.add_argument(
         "--keep-every",
@@ -197,7 +200,7 @@ class Run:
             self.average.state = last["average"]
         bins = self.model.bins.cpu().numpy()
         self.prior = last["prior"].cpu().numpy() if last else photos_prior(photos, bins, self.rng)
-        self.loss_of = ChromaLoss(bins, self.prior, args.device)
+        self.loss_of = ChromaLoss(bins, self.prior, args.device, (*losses.WEIGHTS[:-1], args.surfaces))
         if args.device == "cpu":
             depthwise_in_float32(self.model)
         train_mode(self.model)

@@ -54,6 +54,13 @@ def test_every_part_counts(loss_of, even):
     assert all(weight > 0 for weight in losses.WEIGHTS)
 
 
+def test_a_part_without_weight_teaches_nothing(even, halves):
+    predicted = (even + halves).requires_grad_()
+    loss_of = ChromaLoss(BINS, np.full(len(BINS), 1 / len(BINS)), "cpu", (0.0, 0.0, 0.0, 0.0))
+    loss, _ = loss_of(logits_for(even), predicted, even, torch.full((1, 1, SIDE, SIDE), 50.0), np.random.default_rng(0))
+    assert loss == 0 and parts_for(loss_of, even + halves, even)["surfaces"] == 0
+
+
 def test_what_is_true_costs_least(loss_of, even):
     right = parts_for(loss_of, even, even)
     assert right["regression"] == right["gradients"] == right["surfaces"] == 0

@@ -18,4 +18,11 @@ SUFFIXES = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
 }
 KINDS = tuple(SUFFIXES)
-SEND = f"Send {', '.join(KINDS[:-1])} or {KINDS[-1]}."
+LISTED = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+SEND = f"Send {LISTED}."
+#: The media types by which clients may call them.
+MEDIA_TYPES = (
+    *("image/jpeg", "image/png", "image/webp", "image/tiff", "image/heic", "image/heif", "image/avif"),
+    *("image/jp2", "image/bmp", "image/gif"),
+    *(f"image/x-portable-{content}map" for content in ("any", "pix", "gray", "bit")),
+)

@@ -99,7 +99,7 @@ def open_photo(data: bytes, *, max_pixels: int) -> Photo:
     """Read the header of a picture file; nothing is decoded and little allocated.
 
     Args:
-        data: a file of one of the formats in `headers.KINDS`, judged by its content.
+        data: a file of one of the formats in `picture_kinds.KINDS`, judged by its content.
         max_pixels: width times height at most.
 
     Raises:

@@ -3,6 +3,7 @@ compared with it as well, see tests/support/documented.py."""
 
 import json
 import re
+from mimetypes import guess_type
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.core.failures import FailureGroup
 
 from colorize_service.options import OPTIONS
+from colorize_service.picture_kinds import KINDS, SUFFIXES
 from colorize_service.server.app import create_app
 from colorize_service.server.settings import Settings
 from tests.support import documented
@@ -93,6 +95,13 @@ def test_the_document_is_valid_and_asks_for_a_token_only_where_one_is_needed(ser
     for (method, path), operation in operations(document).items():
         refused = requests.request(method, url + path, timeout=5).status_code == 401
         assert refused == ("security" in operation) == ("401" in operation["responses"]), f"{method} {path}"
+
+
+def test_the_document_names_every_format_that_is_read(document):
+    body = operations(document)["POST", "/colorize"]["requestBody"]["content"]["multipart/form-data"]
+    assert all(kind in body["schema"]["properties"]["file"]["description"] for kind in KINDS)
+    types = body["encoding"]["file"]["contentType"].split(", ")
+    assert {guess_type(f"photo{suffixes[0]}")[0] for suffixes in SUFFIXES.values()} - {None} <= set(types)
 
 
 def test_every_part_of_the_document_is_used(document):

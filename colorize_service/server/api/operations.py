@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from flask import Response
 
+from colorize_service.picture_kinds import LISTED, MEDIA_TYPES
 from colorize_service.server.api.schemas import Body, Error
 from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
 from colorize_service.server.settings import Settings
@@ -16,7 +17,6 @@ View = TypeVar("View", bound=Callable[..., Response])
 RequestBody = Callable[[Settings, Collection[str]], Json]
 
 BINARY: Json = {"type": "string", "format": "binary"}
-PICTURE_TYPES = ("jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "x-portable-anymap")
 
 
 def _header(description: str, **schema: Any) -> Json:
@@ -131,16 +131,15 @@ def unavailable(model: type[Body]) -> dict[int, Json]:
 def photo_form(settings: Settings, fields: Json, required: bool) -> Json:
     """A multipart request body: the photo in the field ``file``, and other ``fields``."""
     photo = BINARY | {
-        "description": "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PPM, judged by content and by nothing else. At "
-        f"most {settings.max_pixels} pixels. Recommended are photos up to 2048×2048."
+        "description": f"{LISTED}, judged by content and by nothing else. At most {settings.max_pixels} pixels. "
+        "Recommended are photos up to 2048×2048."
     }
     schema = {"type": "object", "properties": {"file": photo} | fields} | ({"required": ["file"]} if required else {})
-    types = ", ".join(f"image/{kind}" for kind in PICTURE_TYPES)
     limits = (
         f"At most {settings.max_upload_bytes} bytes and {MOST_FIELDS} fields; the fields without a file at most "
         f"{MOST_TEXT_BYTES} bytes together. Fields that mean nothing are ignored."
     )
-    content = {"multipart/form-data": {"schema": schema, "encoding": {"file": {"contentType": types}}}}
+    content = {"multipart/form-data": {"schema": schema, "encoding": {"file": {"contentType": ", ".join(MEDIA_TYPES)}}}}
     return {"required": True, "description": limits, "content": content}
 
 

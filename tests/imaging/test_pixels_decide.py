@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -137,3 +139,22 @@ def test_only_what_the_pixels_need_reaches_the_decoder(monkeypatch):
         with contextlib.suppress(ImageError):
             open_photo(data, max_pixels=100_000).luma()
         assert b"SECRET" in data and seen and not any(b"SECRET" in given for given in seen)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_says_more_pixels_than_its_bytes_can_hold_costs_nothing(progressive):
+    data = save(Image.new("L", (48, 32)), "JPEG", progressive=progressive, optimize=True)
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    lie = data[: frame + 5] + struct.pack(">HH", 10_000, 25_000) + data[frame + 9 :]
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="cut off"):
+        open_photo(lie, max_pixels=10**9).luma()
+    assert tracemalloc.get_traced_memory()[1] < 10**6  # NumPy tells it what the pixels would take
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_flat_picture_in_few_bytes_is_whole(mode, progressive):
+    data = save(Image.new(mode, (3000, 2000)), "JPEG", progressive=progressive, optimize=True, subsampling=2, quality=1)
+    assert open_photo(data, max_pixels=10**7).luma().shape == (2000, 3000)

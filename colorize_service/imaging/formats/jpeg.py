@@ -27,6 +27,9 @@ MAX_EXIF_SEGMENTS = 16
 MAX_STRAY_BYTES = 65_536
 #: Bytes between the last pixel and the end marker that are no padding. Some cameras write one or two.
 MAX_LOOSE_BYTES = 2
+#: Blocks of 8x8 pixels that a byte can hold: each takes at least a bit in Huffman's code. Twice as many, since maybe no
+#: component has a block everywhere.
+MAX_BLOCKS_IN_A_BYTE = 16
 #: Zeros in a row among the pixels, where they mean no flat area.
 MAX_ZEROS = 32
 
@@ -113,6 +116,9 @@ class Jpeg:
         return self._pixels("L")[..., 0]
 
     def _pixels(self, mode: str) -> Pixels:
+        blocks = self.size[0] * self.size[1] // 64
+        if not self.arithmetic and sum(map(len, self.pieces)) * MAX_BLOCKS_IN_A_BYTE < blocks:
+            raise ImageError("The JPEG is cut off: a part of its pixels is missing.")
         # Where the end is missing, there is one now; if it was there, the decoder does not come to this one.
         whole = b"".join([*self._header(), *self.pieces, b"\xff\xd9"])
         pixels = _strict(whole, mode, len(whole) - len(self.pieces[-1]) - 2)

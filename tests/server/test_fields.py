@@ -7,7 +7,10 @@ import pytest
 import requests
 from PIL import Image
 
+from colorize_service.server.storage.folder import Storage
+from tests.conftest import encode
 from tests.support.http import NO_SUCH_ID, assert_error
+from tests.support.results import photo_of
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +28,27 @@ def picture(response: requests.Response) -> Image.Image:
 # --- image_id --------------------------------------------------------------------------------------------------------
 
 
-def test_an_uploaded_picture_is_colorized_without_sending_it_again(api, image_id, gray_jpeg):
-    upload = requests.get(f"{api.url}/uploads/{image_id}.jpg", timeout=5).content
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "PNG"])
+def test_a_colorized_upload_is_the_result_of_the_photo_itself_byte_for_byte(api, form):
+    photo = encode(photo_of("coins", (150, 100)), form)
+    upload = {"image_id": api.post("/upload", photo).json()["image_id"]}
     by_id, by_file = (
-        picture(response).tobytes()
-        for response in (api.post("/colorize", data={"image_id": image_id}), api.post("/colorize", upload))
+        requests.get(response.json()["download_url"], timeout=5).content
+        for response in (api.post("/colorize", data=upload), api.post("/colorize", photo))
     )
     assert by_id == by_file
+
+
+def test_an_upload_of_an_earlier_version_is_colorized_from_what_is_shown(serve, tmp_path, gray_jpeg):
+    image_id = Storage(tmp_path).put("uploads", gray_jpeg)
+    service = serve(STORAGE_DIR=str(tmp_path), APP_CHECK="off")
+    assert picture(requests.post(f"{service.url}/colorize", data={"image_id": image_id}, timeout=60)).size == (451, 300)
+
+
+def test_what_was_sent_with_its_metadata_is_shown_to_nobody(api, image_id):
+    assert api.get(f"/uploads/{image_id}.jpg").status_code == 200
+    for path in (f"/originals/{image_id}", f"/originals/{image_id}.jpg", f"/uploads/{image_id}"):
+        assert_error(api.get(path), 404)
 
 
 def test_an_upload_in_a_multipart_form_works_as_well(api, image_id):

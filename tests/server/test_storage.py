@@ -26,6 +26,18 @@ def test_a_stored_picture_is_found_by_its_id_in_its_own_collection_alone(storage
     assert storage.find("uploads", file_id) is None
 
 
+def test_files_of_one_id_are_all_stored(storage):
+    file_id = storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
+    assert storage.get("originals", file_id) == b"as sent" and storage.get("uploads", file_id) == b"as shown"
+
+
+def test_of_files_that_belong_together_none_is_kept_if_one_cannot_be(storage, tmp_path):
+    (tmp_path / "uploads").write_bytes(b"in the way")
+    with pytest.raises(FileExistsError):
+        storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "uploads"}
+
+
 def test_a_million_pictures_do_not_lie_in_one_folder(storage, tmp_path):
     file_id = storage.put("results", b"")
     assert storage.find("results", file_id) == tmp_path / "results" / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"

@@ -65,8 +65,10 @@ def read_photo_or_upload() -> Photo:
     if form.photo is not None:
         raise BadRequest("The request has both a file and an image_id: send one of them.")
     _check_host()
-    data = parts().storage.get("uploads", image_id)
-    if data is None:
+    storage = parts().storage
+    # Earlier versions kept what is shown and nothing else.
+    data = storage.get("originals", image_id) or storage.get("uploads", image_id)
+    if data is None or not storage.find("uploads", image_id):
         raise NotFound("There is no upload with this image_id.")
     return open_photo(data, max_pixels=parts().settings.max_pixels)
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from colorize_service.server.api.files import send_public
-from colorize_service.server.api.forms import abandoned, link, read_photo
+from colorize_service.server.api.forms import abandoned, link, read_photo, request_form
 from colorize_service.server.api.operations import operation, photo_form, picture, success
 from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
@@ -23,14 +23,15 @@ blueprint = Blueprint("uploads", __name__)
 def upload() -> Response:
     """Store a picture as it is.
 
-    It is kept as an upright JPEG in sRGB without metadata.
+    Shown is an upright JPEG in sRGB without metadata. What was sent is kept beside it, for nobody to see, so that
+    colorizing the upload gives the same bytes as colorizing the photo itself.
     """
     settings = parts().settings
     parts().upload_queue.check()
     photo = read_photo()
     with parts().upload_queue.turn(abandoned()):
         jpeg = photo.jpeg(settings.jpeg_quality)
-    image_id = parts().storage.put("uploads", jpeg)
+    image_id = parts().storage.put_all({"originals": request_form().photo or b"", "uploads": jpeg})
     filename = f"{image_id}.jpg"
     return answer(Uploaded(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename))
 

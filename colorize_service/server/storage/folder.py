@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -21,7 +21,10 @@ def no_space(error: OSError) -> bool:
 
 
 class Storage:
-    """A folder of JPEG files, ``ROOT/COLLECTION/ab/cd/ID.jpg`` where ``abcd`` begins the id.
+    """A folder of files, ``ROOT/COLLECTION/ab/cd/ID.jpg`` where ``abcd`` begins the id.
+
+    The collections are ``uploads`` and ``results``, JPEGs that the public may see, and ``originals``, what clients have
+    sent in any format, for the service alone and without an ending.
 
     Two levels of 256 folders each keep a million files at about 15 a folder. A file is written under ``ROOT/.tmp``
     and renamed when it is complete and on the disk, so its own name never shows part of it. Whoever writes holds a
@@ -36,23 +39,35 @@ class Storage:
         self._remove_leftovers()
 
     def put(self, collection: str, data: bytes) -> str:
-        """Store ``data`` for good under a new random id (UUID version 4), which is returned.
+        """:meth:`put_all` for a single file."""
+        return self.put_all({collection: data})
+
+    def put_all(self, files: Mapping[str, bytes]) -> str:
+        """Store a file in each of these collections, all or none, for good and in this order.
+
+        Returns:
+            The new random id (UUID version 4) that they have in common.
 
         Raises:
             StorageFull: if the disk or the quota is full.
-            OSError: if the file cannot be written for another reason.
+            OSError: if a file cannot be written for another reason.
         """
         file_id = str(uuid.uuid4())
-        temporary = self._temporary / file_id
-        target = self._path(collection, file_id)
+        waiting = {collection: self._temporary / f"{file_id}.{collection}" for collection in files}
+        written = []
         try:
             with self._lock(fcntl.LOCK_SH):
                 try:
-                    _write_durably(temporary, data)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    temporary.rename(target)
+                    for collection, data in files.items():
+                        _write_durably(waiting[collection], data)
+                    for collection, temporary in waiting.items():
+                        target = self._path(collection, file_id)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        temporary.rename(target)
+                        written.append(target)
                 except BaseException:
-                    temporary.unlink(missing_ok=True)
+                    for path in (*waiting.values(), *written):
+                        path.unlink(missing_ok=True)
                     raise
         except OSError as error:
             if no_space(error):
@@ -76,7 +91,8 @@ class Storage:
             return None
 
     def _path(self, collection: str, file_id: str) -> Path:
-        return self._root / collection / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"
+        name = file_id if collection == "originals" else f"{file_id}.jpg"
+        return self._root / collection / file_id[:2] / file_id[2:4] / name
 
     @contextlib.contextmanager
     def _lock(self, operation: int) -> Iterator[None]:

@@ -1,0 +1,95 @@
+"""The command line: what it reads from and writes to the standard streams and the terminal."""
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+
+from tests.support.command import COMMAND, ENVIRONMENT
+from tests.support.service import wait_until
+
+
+def test_standard_input_becomes_standard_output(colorize, photo, gray_jpeg):
+    colorize("photo.jpg")
+    done = colorize("-", input=gray_jpeg, text=False)
+    assert done.returncode == 0 and done.stdout == photo.with_name("photo-color.jpg").read_bytes()
+    done = colorize("-", input=b"no photo", text=False)
+    assert (done.returncode, done.stdout) == (1, b"") and b"not an image" in done.stderr
+
+
+def test_names_that_are_no_text_come_through_unchanged(colorize, tmp_path, gray_jpeg):
+    (tmp_path / os.fsdecode(b"caf\xe9\x1b[2J.jpg")).write_bytes(gray_jpeg)
+    done = colorize(b"caf\xe9\x1b[2J.jpg", b"caf\xe9\x1b.jpg", text=False)
+    assert done.stdout == b"caf\xe9\x1b[2J-color.jpg\n"
+    assert b"\x1b" not in done.stderr and b"caf??.jpg: It cannot be read: No such file" in done.stderr
+
+
+def test_programs_get_a_json_object_for_each_photo(colorize, photo):
+    done = colorize("photo.jpg", "missing.jpg", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert sorted(lines, key=lambda line: line["source"]) == [
+        {"source": "missing.jpg", "result": None, "error": "It cannot be read: No such file or directory."},
+        {"source": "photo.jpg", "result": "photo-color.jpg", "error": None},
+    ]
+
+
+def test_a_reader_who_has_seen_enough_ends_it_without_a_traceback(photo):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [*COMMAND, "photo.jpg"],
+            cwd=photo.parent,
+            env=ENVIRONMENT,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_run_whose_output_nobody_reads_can_be_ended(photo):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    with os.fdopen(reading), os.fdopen(writing, "wb") as full:
+        process = subprocess.Popen(
+            [*COMMAND, "photo.jpg"], cwd=photo.parent, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE
+        )
+        wait_until((photo.parent / "photo-color.jpg").exists, 30)
+        process.terminate()
+        errors = process.communicate(timeout=10)[1]
+    assert process.returncode == 130 and b"1 of 1" in errors
+
+
+def test_on_a_terminal_there_is_a_progress_bar_and_the_failures_follow(tmp_path, gray_jpeg):
+    for i in range(3):
+        (tmp_path / f"{i}.jpg").write_bytes(gray_jpeg)
+    (tmp_path / "broken.jpg").write_bytes(b"broken")
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "."],
+        cwd=tmp_path,
+        stdout=terminal,
+        stderr=terminal,
+        stdin=terminal,
+        env=ENVIRONMENT | {"TERM": "xterm"},
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while chunk := os.read(controller, 4096):
+            shown += chunk
+    except OSError:  # Linux says so that nobody has the terminal open any more
+        pass
+    os.close(controller)
+    assert process.wait(timeout=60) == 1
+    bar, _, end = shown.decode().rpartition("Colorizing")
+    assert "0/4" in bar and "4/4" in end
+    assert "broken.jpg: The file is not an image." in end and "3 of 4 photos colorized, 1 failed: broken.jpg" in end

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from colorize_service import __version__
+from colorize_service.cli import streams
 from colorize_service.cli.files import Writer
 from colorize_service.cli.options import colorization_options, options_of
 from colorize_service.cli.report import Outcome, Report
@@ -157,6 +158,8 @@ def _check_standard_output(tasks: list[Task], as_json: bool) -> None:
             raise click.UsageError(
                 "The result goes to standard output, where --json would write too; name a file with -o."
             )
+        if streams.is_closed(streams.STDOUT):
+            raise click.UsageError("The result would go to standard output, which is closed; name a file with -o.")
         if sys.stdout.isatty():
             raise click.UsageError("The result would go to the terminal; redirect it, or name a file with -o.")
 

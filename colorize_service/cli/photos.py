@@ -1,10 +1,10 @@
 """Converting a photo: from a file to a file, or to a sentence that tells why not."""
 
-import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from colorize_service.cli import streams
 from colorize_service.cli.files import ResultExists, Stopped, Writer
 from colorize_service.cli.report import Outcome
 from colorize_service.cli.tasks import STDIN, STDOUT, Task, shown
@@ -39,6 +39,8 @@ def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> O
 
 def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, target: Path) -> str | None:
     """Convert a photo; the sentence why that failed, or None."""
+    if source == STDIN and streams.is_closed(streams.STDIN):
+        return "Standard input is closed."
     if target != STDOUT:
         writer.check(target)
     try:
@@ -50,8 +52,7 @@ def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, t
     result = colorize(data)
     try:
         if target == STDOUT:
-            sys.stdout.buffer.write(result)
-            sys.stdout.buffer.flush()
+            streams.write(streams.STDOUT, result)
         else:
             writer.write(target, result)
     except OSError as error:
@@ -60,7 +61,7 @@ def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, t
 
 
 def _read(source: Path) -> bytes:
-    with open(sys.stdin.fileno() if source == STDIN else source, "rb", closefd=source != STDIN) as file:
+    with open(streams.STDIN if source == STDIN else source, "rb", closefd=source != STDIN) as file:
         # In pieces: one read of at most MAX_BYTES would allocate as much.
         pieces = iter(lambda: file.read(_PIECE), b"")
         return b"".join(islice(pieces, MAX_BYTES // _PIECE + 1))

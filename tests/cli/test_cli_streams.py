@@ -6,6 +6,9 @@ import os
 import pty
 import subprocess
 
+import pytest
+
+from tests.conftest import decode, encode
 from tests.support.command import COMMAND, ENVIRONMENT
 from tests.support.service import wait_until
 
@@ -93,3 +96,76 @@ def test_on_a_terminal_there_is_a_progress_bar_and_the_failures_follow(tmp_path,
     bar, _, end = shown.decode().rpartition("Colorizing")
     assert "0/4" in bar and "4/4" in end
     assert "broken.jpg: The file is not an image." in end and "3 of 4 photos colorized, 1 failed: broken.jpg" in end
+
+
+# --- closed and full -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shell(tmp_path, gray_photo):
+    """Run a line of the shell in a folder with two small photos: ``shell("$C a.jpg >&-")``."""
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(encode(gray_photo.resize((64, 48)), "JPEG"))
+
+    def run(line: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=ENVIRONMENT | {"C": " ".join(COMMAND)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize(("to", "says"), [(">&-", "is closed"), ("> /dev/full", "cannot be written (No space left")])
+def test_the_photos_are_done_where_their_names_cannot_be_printed(shell, tmp_path, to, says):
+    done = shell(f"$C a.jpg b.jpg {to}")
+    assert done.returncode == 1
+    counted, lost = done.stderr.splitlines()
+    assert counted == "2 of 2 photos colorized." and lost.startswith(f"Standard output {says}")
+    for name in ("a", "b"):
+        decode((tmp_path / f"{name}-color.jpg").read_bytes())
+
+
+@pytest.mark.parametrize("to", ["2>&-", "2> /dev/full"])
+def test_the_photos_are_done_where_nothing_can_be_said_of_them(shell, tmp_path, to):
+    done = shell(f"$C a.jpg b.jpg {to}")
+    assert (done.returncode, sorted(done.stdout.split())) == (0, ["a-color.jpg", "b-color.jpg"])
+    done = shell(f"$C a.jpg b.jpg missing.jpg --force <&- >&- {to}")
+    assert done.returncode == 1
+    for name in ("a", "b"):
+        decode((tmp_path / f"{name}-color.jpg").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "says"),
+    [
+        ("$C - <&-", 1, "/dev/stdin: Standard input is closed."),
+        ("$C - < a.jpg >&-", 2, "which is closed; name a file with -o."),
+        ("$C - < a.jpg > /dev/full", 1, "/dev/stdout cannot be written: No space left on device."),
+        ("$C --help > /dev/full", 1, "Standard output cannot be written (No space left"),
+        ("$C --help >&-", 1, "Standard output is closed"),
+    ],
+)
+def test_a_standard_stream_that_is_closed_or_full_is_said_in_a_sentence(shell, line, status, says):
+    done = shell(line)
+    assert done.returncode == status and says in done.stderr
+
+
+def test_an_output_that_is_full_for_a_moment_is_waited_for(shell, tmp_path):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    with os.fdopen(reading, "rb") as reader:
+        with os.fdopen(writing, "wb") as full:
+            process = subprocess.Popen([*COMMAND, "a.jpg"], cwd=tmp_path, env=ENVIRONMENT, stdout=full)
+        wait_until((tmp_path / "a-color.jpg").exists, 30)
+        assert reader.read().endswith(b"\0a-color.jpg\n")
+    assert process.wait(timeout=30) == 0

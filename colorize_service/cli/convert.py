@@ -18,7 +18,7 @@ from colorize_service import __version__
 from colorize_service.cli import streams
 from colorize_service.cli.files import Writer
 from colorize_service.cli.options import colorization_options, options_of
-from colorize_service.cli.report import Outcome, Report
+from colorize_service.cli.report import Outcome, Report, say_other_formats
 from colorize_service.cli.tasks import STDOUT, Task, plan
 from colorize_service.options import JPEG_QUALITY
 
@@ -80,6 +80,7 @@ class Interrupts:
 )
 @click.option("-r", "--recursive", is_flag=True, help="Take the photos in subfolders too.")
 @click.option("-f", "--force", is_flag=True, help="Replace results that are there already.")
+@click.option("-s", "--skip-existing", is_flag=True, help="Leave results that are there already, and do the rest.")
 @colorization_options
 @click.option(
     "--bundle",
@@ -119,20 +120,26 @@ def convert(
     output: str | None,
     recursive: bool,
     force: bool,
+    skip_existing: bool,
     as_json: bool,
     jobs: int | None,
     **model: Any,
 ) -> None:
     """Plan, load the model, convert, report. ``model``: the keyword arguments of :func:`_work`."""
-    tasks = plan(paths, output, recursive)
+    if force and skip_existing:
+        raise click.UsageError("--force replaces results, --skip-existing leaves them; give one of the two.")
+    planned = plan(paths, output, recursive)
+    tasks = planned.tasks
     _check_standard_output(tasks, as_json)
-    writer, report = Writer(force), Report(len(tasks), as_json)
+    writer, report = Writer(force, skip_existing), Report(len(tasks), as_json)
     interrupts = Interrupts()
     try:
         from colorize_service.process import available_cpus  # here, since it brings ctypes and logging
 
         jobs = min(jobs or available_cpus(), len(tasks))
         work = _work(writer, jobs, **model)
+        for note in planned.notes:
+            click.echo(note, err=True)
         gc.freeze()
         gc.enable()
         with report:
@@ -149,6 +156,7 @@ def convert(
         report.summarize(interrupted=True)
         os._exit(INTERRUPTED)  # at once: threads may be in a long run of the model
     report.summarize()
+    say_other_formats(planned.other_formats)
     sys.exit(0 if report.complete else 1)
 
 

@@ -19,9 +19,9 @@ class Stopped(Exception):
 class Writer:
     """Writes results, in any thread. A result gets its name once it is complete."""
 
-    def __init__(self, force: bool):
-        """``force``: replace files that exist already."""
-        self._force = force
+    def __init__(self, force: bool, skip: bool = False):
+        """``force``: replace files that exist already; ``skip``: a photo that has a result needs no other."""
+        self._force, self._skip = force, skip
         self._lock = threading.Lock()
         self._stopped = False
         self._unfinished: set[Path] = set()
@@ -30,6 +30,10 @@ class Writer:
         """Raise ResultExists if a file of that name exists and may not be replaced."""
         if not self._force and os.path.lexists(path):
             raise ResultExists
+
+    def skips(self, path: Path) -> bool:
+        """Whether what exists at ``path`` is a result that is to be left; folders and empty files are none."""
+        return self._skip and path.is_file() and path.stat().st_size > 0
 
     def write(self, path: Path, data: bytes) -> None:
         """Write ``data`` to ``path``, and make its folder if that is missing.
@@ -47,6 +51,8 @@ class Writer:
                     self._unfinished.add(temporary)
                     file = opened.enter_context(open(temporary, "xb"))
                 file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut would leave an empty file of the result's name
             with self._unless_stopped():
                 self._publish(temporary, path)
         finally:

@@ -27,7 +27,9 @@ def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> O
     except ImageError as error:
         problem = str(error)
     except ResultExists:
-        problem = f"{shown(task.result)} is there already; --force replaces it."
+        if writer.skips(task.result):
+            return Outcome(task, None, skipped=True)
+        problem = f"{shown(task.result)} is there already; --force replaces it, --skip-existing leaves it."
     except MemoryError:
         problem = "There is not enough memory for it."
     except Stopped:

@@ -3,26 +3,28 @@
 import json
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import click
 
-from colorize_service.cli.tasks import STDOUT, Task, shown
-
-MOST_NAMES = 10  # of failed photos, in the last line
+from colorize_service.cli.tasks import MOST_NAMES, STDOUT, Task, shown
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A task that is done or has failed.
+    """A task that is done, was done before, or has failed.
 
     Attributes:
         problem: the sentence that tells why it failed; None: it is done.
+        skipped: its result was there already, and was left.
     """
 
     task: Task
     problem: str | None
+    skipped: bool = False
 
 
 class Report:
@@ -30,7 +32,7 @@ class Report:
 
     def __init__(self, total: int, as_json: bool):
         self._total, self._as_json = total, as_json
-        self._done = 0
+        self._done = self._skipped = 0
         self._failed: list[Outcome] = []
         on_terminal = sys.stdout.isatty()
         with_bar = total > 1 and sys.stderr.isatty() and not (as_json and on_terminal)
@@ -41,8 +43,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every photo is done and none failed."""
-        return self._done == self._total
+        """Whether every photo has its result and none failed."""
+        return self._done + self._skipped == self._total
 
     def __enter__(self) -> "Report":
         if self._bar:
@@ -59,14 +61,16 @@ class Report:
 
     def add(self, outcome: Outcome) -> None:
         """Count a photo and tell its outcome."""
-        if outcome.problem is None:
+        if outcome.skipped:
+            self._skipped += 1
+        elif outcome.problem is None:
             self._done += 1
         else:
             self._failed.append(outcome)
         result = None if outcome.problem else outcome.task.result
         if self._as_json:
             _say_json(outcome)
-        elif result is not None and result != STDOUT and self._result_lines:
+        elif result not in (None, STDOUT) and self._result_lines and not outcome.skipped:
             click.echo(os.fsencode(result))
         if self._bar:
             self._bar.update(1)
@@ -76,12 +80,23 @@ class Report:
     def summarize(self, interrupted: bool = False) -> None:
         """Tell how many photos are done, and which ones failed."""
         count = f"{self._done} of {self._total} photo{'s' * (self._total != 1)} colorized"
+        if self._skipped:
+            count += f", {self._skipped} skipped"
         if interrupted:
             click.echo(f"Interrupted: {count}; nothing is half-written.", err=True)
-        elif self._total > 1:
+        elif self._total > 1 or self._skipped:
             names = ", ".join(shown(outcome.task.source) for outcome in self._failed[:MOST_NAMES])
             more = ", …" * (len(self._failed) > MOST_NAMES)
             click.echo(count + (f", {len(self._failed)} failed: {names}{more}" if self._failed else "."), err=True)
+
+
+def say_other_formats(suffixes: Counter[str]) -> None:
+    """Tell how many files in folders are of formats that are not read, the most frequent first."""
+    if total := suffixes.total():
+        kinds = [f"{shown(Path(suffix)) if suffix else 'no ending'} ({n})" for suffix, n in suffixes.most_common()]
+        listed = ", ".join(kinds[:MOST_NAMES]) + ", …" * (len(kinds) > MOST_NAMES)
+        files = "1 file of another format was" if total == 1 else f"{total} files of other formats were"
+        click.echo(f"{files} skipped: {listed}", err=True)
 
 
 def _say_problem(outcome: Outcome) -> None:
@@ -91,4 +106,6 @@ def _say_problem(outcome: Outcome) -> None:
 def _say_json(outcome: Outcome) -> None:
     task = outcome.task
     result = None if outcome.problem else str(task.result)
-    click.echo(json.dumps({"source": str(task.source), "result": result, "error": outcome.problem}))
+    click.echo(
+        json.dumps({"source": str(task.source), "result": result, "error": outcome.problem, "skipped": outcome.skipped})
+    )

@@ -2,19 +2,26 @@
 
 import functools
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
+from colorize_service.cli import names
 from colorize_service.picture_kinds import SUFFIXES
 
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 # Names by which photos in a folder are known; a file given by name may have any.
 PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
 _JPEG_SUFFIXES = {".jpg", ".jpeg"}
-_ENDING = "-color.jpg"
+MOST_NAMES = 10  # in one line
+# Files beside photos that nobody takes for photos: texts, sidecars, and what systems leave in folders.
+_BESIDE_PHOTOS = {
+    *(".aae", ".cfg", ".csv", ".db", ".dop", ".htm", ".html", ".ini", ".json", ".lnk", ".log", ".md", ".md5", ".pp3"),
+    *(".py", ".sh", ".sha1", ".sha256", ".txt", ".url", ".xml", ".xmp", ".yaml", ".yml"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,18 +39,35 @@ class Task:
     problem: str | None = None
 
 
-def plan(paths: Sequence[str], output: str | None, recursive: bool) -> list[Task]:
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        tasks: the photos.
+        notes: sentences about them for the user.
+        other_formats: how many files of each suffix in the folders are of formats that are not read.
+    """
+
+    tasks: list[Task]
+    notes: list[str]
+    other_formats: Counter[str]
+
+
+def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str = names.ENDING) -> Plan:
     """The photos to convert, each once: in the order of the arguments, those of a folder in alphabetical order.
 
     Args:
         paths: files, folders, or ``-`` alone for standard input.
         output: a JPEG file for one photo, a folder, ``-`` for standard output, or None: beside each photo.
         recursive: whether to take the photos in subfolders too.
+        ending: of the results' names.
 
     Raises:
         click.UsageError: if two results would be the same file, a result would replace its own photo, or ``output``
             does not suit ``paths``.
     """
+    others: dict[str, str] = {}
     if "-" in paths:
         if len(paths) > 1:
             raise click.UsageError("'-' is standard input and stands alone.")
@@ -51,14 +75,19 @@ def plan(paths: Sequence[str], output: str | None, recursive: bool) -> list[Task
     if output is not None and _is_file(output, paths):
         (path,) = paths
         if "-" in (path, output):
-            return [Task(STDIN if path == "-" else Path(path), STDOUT if output == "-" else Path(output))]
+            task = Task(STDIN if path == "-" else Path(path), STDOUT if output == "-" else Path(output))
+            return Plan([task], [], Counter())
         tasks = [Task(Path(path), Path(output))]
     elif paths == ("-",):
         raise click.UsageError("The photo from standard input needs a file: -o NAME.jpg, or -o - for standard output.")
     else:
         folder = None if output is None else Path(output)
-        tasks = [task for path in paths for task in _tasks(Path(path), folder, recursive)]
-    return _without_conflicts(tasks)
+        tasks = [task for path in paths for task in _tasks(Path(path), folder, recursive, ending, others)]
+    tasks, notes = _apart(_photos_only(tasks), ending)
+    for task in tasks:
+        if task.result is not None and _identity(task.source) == _identity(task.result):
+            raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")
+    return Plan(tasks, notes, Counter(others.values()))
 
 
 def _is_file(output: str, paths: Sequence[str]) -> bool:
@@ -74,17 +103,25 @@ def _is_file(output: str, paths: Sequence[str]) -> bool:
     return True
 
 
-def _tasks(path: Path, output: Path | None, recursive: bool) -> Iterator[Task]:
+def _tasks(path: Path, output: Path | None, recursive: bool, ending: str, others: dict[str, str]) -> Iterator[Task]:
+    """The tasks of an argument. ``others`` takes the suffixes of files of other formats, by their identity."""
     if not path.is_dir():
-        yield Task(path, _result(path, output or path.parent))
+        yield Task(path, names.result(path, output or path.parent, ending))
         return
     problems: list[OSError] = []
     found = False
-    for folder, subfolders, names in os.walk(path, onerror=problems.append):
+    for folder, subfolders, files in os.walk(path, onerror=problems.append):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
-        for photo in filter(_is_photo, (Path(folder, name) for name in sorted(names))):
+        for file in (Path(folder, name) for name in sorted(files) if not name.startswith(".")):
+            suffix = file.suffix.lower()
+            if suffix in _BESIDE_PHOTOS or names.coloured(file.name) or not file.is_file():
+                continue
+            if suffix not in PHOTO_SUFFIXES:
+                others[_identity(file)] = suffix
+                continue
             found = True
-            yield Task(photo, _result(photo, output / photo.parent.relative_to(path) if output else photo.parent))
+            place = output / file.parent.relative_to(path) if output else file.parent
+            yield Task(file, names.result(file, place, ending))
     for error in problems:
         yield Task(Path(error.filename), None, f"The folder cannot be read: {error.strerror}.")
     if not found and not problems:
@@ -96,41 +133,57 @@ def _tasks(path: Path, output: Path | None, recursive: bool) -> Iterator[Task]:
         )
 
 
-def _is_photo(path: Path) -> bool:
-    """Whether a file in a folder is a photo by its name: not hidden, and no earlier result."""
-    return (
-        path.suffix.lower() in PHOTO_SUFFIXES
-        and not path.name.startswith(".")
-        and not path.name.lower().endswith(_ENDING)
-        and path.is_file()
-    )
-
-
-def _without_conflicts(tasks: list[Task]) -> list[Task]:
-    """The tasks without repetitions, and without earlier results, which a pattern such as ``*.jpg`` includes."""
-    by_result: dict[str, Task] = {}
-    kept = []
+def _photos_only(tasks: list[Task]) -> list[Task]:
+    """The tasks, each once, and without earlier results, which a pattern such as ``*.jpg`` includes."""
+    photos = [task.source for task in tasks if task.result is not None]
+    known = {_identity(photo.parent / name) for photo in photos for name in (photo.stem, photo.name)}
+    kept = {}
     for task in tasks:
-        if task.result is None:
-            kept.append(task)
-            continue
-        other = by_result.setdefault(_identity(task.result), task)
-        if other is task:
-            kept.append(task)
-        elif _identity(other.source) != _identity(task.source):
+        of = names.coloured(task.source.name)
+        if task.result is None or of is None or _identity(task.source.parent / of) not in known:
+            kept[_identity(task.source), task.result and _identity(task.result)] = task
+    return list(kept.values())
+
+
+def _apart(tasks: list[Task], ending: str) -> tuple[list[Task], list[str]]:
+    """The tasks with a name of its own for each result, and a note if that took whole names.
+
+    All photos whose results would have one name get whole ones. If one of them kept the short name, then it would be
+    taken for the result of the other when that is alone in a later run.
+    """
+    apart = list(tasks)
+    while True:
+        sharing = defaultdict(list)
+        for i, task in enumerate(apart):
+            if task.result is not None:
+                sharing[_identity(task.result)].append(i)
+        shared = [group for group in sharing.values() if len(group) > 1]
+        if not shared:
+            break
+        for group in shared:
+            _check_names([tasks[i] for i in group])
+            for i in group:
+                apart[i] = _with_whole_name(apart[i], ending)
+    renamed = [new.result for old, new in zip(tasks, apart, strict=True) if old != new and new.result is not None]
+    if not renamed:
+        return apart, []
+    listed = ", ".join(shown(result) for result in renamed[:MOST_NAMES]) + ", …" * (len(renamed) > MOST_NAMES)
+    return apart, [f"{len(renamed)} photos share their names with others; their results keep the whole names: {listed}"]
+
+
+def _check_names(tasks: list[Task]) -> None:
+    by_name: dict[str, Task] = {}
+    for task in tasks:
+        other = by_name.setdefault(task.source.name, task)
+        if other is not task and task.result is not None:
             raise click.UsageError(
-                f"{shown(other.source)} and {shown(task.source)} would both become "
-                f"{shown(task.result)}; convert them apart, with -o."
+                f"{shown(other.source)} and {shown(task.source)} would both become {shown(task.result)}; "
+                "convert them apart, with -o."
             )
-    for task in kept:
-        if by_result.get(_identity(task.source)) is task:
-            raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")
-    earlier = {_identity(_result(task.source, task.source.parent)) for task in kept}
-    return [task for task in kept if _identity(task.source) not in earlier]
 
 
-def _result(source: Path, folder: Path) -> Path:
-    return folder / f"{source.stem}{_ENDING}"
+def _with_whole_name(task: Task, ending: str) -> Task:
+    return task if task.result is None else replace(task, result=names.whole(task.source, task.result.parent, ending))
 
 
 def _identity(path: Path) -> str:

@@ -70,7 +70,10 @@ def test_a_file_that_is_there_is_kept_unless_forced(colorize, photo):
     result = photo.with_name("photo-color.jpg")
     result.write_text("mine")
     done = colorize("photo.jpg")
-    assert done.returncode == 1 and "photo-color.jpg is there already; --force replaces it." in done.stderr
+    assert (
+        done.returncode == 1
+        and "photo-color.jpg is there already; --force replaces it, --skip-existing leaves it." in done.stderr
+    )
     assert result.read_text() == "mine"
     assert colorize("photo.jpg", "--force").returncode == 0
     assert decode(result.read_bytes()).shape == (300, 451, 3)

@@ -33,8 +33,13 @@ def test_programs_get_a_json_object_for_each_photo(colorize, photo):
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert sorted(lines, key=lambda line: line["source"]) == [
-        {"source": "missing.jpg", "result": None, "error": "It cannot be read: No such file or directory."},
-        {"source": "photo.jpg", "result": "photo-color.jpg", "error": None},
+        {
+            "source": "missing.jpg",
+            "result": None,
+            "error": "It cannot be read: No such file or directory.",
+            "skipped": False,
+        },
+        {"source": "photo.jpg", "result": "photo-color.jpg", "error": None, "skipped": False},
     ]
 
 

@@ -14,7 +14,7 @@ from tests.support.command import names
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["photo.jpg", "photo.png"], "photo.jpg and photo.png would both become photo-color.jpg"),
+        (["photo.jpg", "--force", "--skip-existing"], "give one of the two"),
         ([".", "sub", "-o", "out"], "would both become out/photo-color.jpg"),
         (["photo.jpg", "-o", "photo.jpg", "--force"], "replaced by its own result"),
         (["photo.jpg", "sub", "-o", "one.jpg"], "one file"),

@@ -200,7 +200,7 @@ def test_save_gives_the_stored_bytes(visitor, photo_path, tmp_path):
     visitor.choose(photo_path)
     visitor.wait_for_result()
     download = visitor.save(visitor.page.get_by_role("link", name="Save").click)
-    assert download.suggested_filename == "cat-colour.jpg"
+    assert download.suggested_filename == "cat-color.jpg"
     download.save_as(tmp_path / "saved.jpg")
     assert (tmp_path / "saved.jpg").read_bytes() == stored(visitor)
 

@@ -150,7 +150,7 @@ export class Picture extends EventTarget {
     await decoded(src).catch(() => {
       throw new ServiceError("The result is there but could not be loaded.");
     });
-    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-colour.jpg` };
+    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-color.jpg` };
   }
 
   async #colorize({ hints, saturation, prompt }, signal, say) {

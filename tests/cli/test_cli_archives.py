@@ -1,0 +1,85 @@
+"""The command line: folders of archives, with pairs, other formats and results of earlier runs."""
+
+import json
+
+import pytest
+
+from tests.conftest import encode
+from tests.support.command import names
+
+
+@pytest.fixture
+def scan(gray_photo) -> dict[str, bytes]:
+    """A small photo in several formats, by suffix."""
+    small = gray_photo.resize((64, 48))
+    return {"jpg": encode(small, "JPEG"), "tif": encode(small, "TIFF"), "png": encode(small, "PNG")}
+
+
+def times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*-color.jpg")}
+
+
+def test_a_run_is_resumed_and_what_is_there_is_left(colorize, tmp_path, scan):
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.jpg").write_bytes(scan["jpg"])
+    assert colorize("a.jpg", "b.jpg").returncode == 0
+    before = times(tmp_path)
+    done = colorize(".", "--skip-existing")
+    assert (done.returncode, done.stdout) == (0, "c-color.jpg\n")
+    assert done.stderr == "1 of 3 photos colorized, 2 skipped.\n"
+    assert before.items() < times(tmp_path).items()
+    told = json.loads(colorize("a.jpg", "--skip-existing", "--json").stdout)
+    assert told == {"source": "a.jpg", "result": "a-color.jpg", "error": None, "skipped": True}
+
+
+def test_what_is_no_result_is_not_taken_for_one(colorize, tmp_path, scan):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jpg").write_bytes(scan["jpg"])
+    (tmp_path / "a-color.jpg").touch()
+    (tmp_path / "b-color.jpg").mkdir()
+    done = colorize("a.jpg", "b.jpg", "--skip-existing")
+    assert done.returncode == 1 and done.stderr.count("is there already") == 2
+
+
+def test_photos_that_share_a_name_get_a_result_each_and_the_same_ones_in_each_run(colorize, tmp_path, scan):
+    for name in ("x.tif", "x.jpg", "y.jpg"):
+        (tmp_path / name).write_bytes(scan[name[2:]])
+    done = colorize(".")
+    assert sorted(done.stdout.split()) == ["x.jpg-color.jpg", "x.tif-color.jpg", "y-color.jpg"]
+    assert done.returncode == 0 and "keep the whole names: x.jpg-color.jpg, x.tif-color.jpg\n" in done.stderr
+    before = times(tmp_path)
+    for photos in (["."], names(tmp_path)):
+        done = colorize(*photos, "--skip-existing")
+        assert done.returncode == 0 and "0 of 3 photos colorized, 3 skipped." in done.stderr
+        assert times(tmp_path) == before
+
+
+def test_the_result_of_one_photo_is_never_taken_for_that_of_another_that_came_later(colorize, tmp_path, scan):
+    (tmp_path / "x.tif").write_bytes(scan["tif"])
+    assert colorize(".").stdout == "x-color.jpg\n"
+    (tmp_path / "x.jpg").write_bytes(scan["jpg"])
+    done = colorize(".", "--skip-existing")
+    assert sorted(done.stdout.split()) == ["x.jpg-color.jpg", "x.tif-color.jpg"]
+
+
+def test_a_whole_name_that_is_another_photos_short_one_goes_to_one_of_them(colorize, tmp_path, scan):
+    for name in ("x.tif", "x.jpg", "x.jpg.png"):
+        (tmp_path / name).write_bytes(scan[name[-3:]])
+    assert sorted(colorize(".").stdout.split()) == ["x.jpg-color.jpg", "x.jpg.png-color.jpg", "x.tif-color.jpg"]
+
+
+def test_files_of_other_formats_are_counted_and_what_lies_beside_photos_is_not(colorize, tmp_path, scan):
+    (tmp_path / "a.jpg").write_bytes(scan["jpg"])
+    for name in ("1.CR2", "2.cr2", "3.psd", "scan", ".hidden.cr2", "a.xmp", "notes.txt", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
+    done = colorize(".")
+    assert (done.returncode, done.stdout) == (0, "a-color.jpg\n")
+    assert done.stderr == "4 files of other formats were skipped: .cr2 (2), .psd (1), no ending (1)\n"
+
+
+def test_results_of_the_page_and_of_any_format_are_not_coloured_again(colorize, tmp_path, scan):
+    (tmp_path / "a.jpg").write_bytes(scan["jpg"])
+    for spelt in ("color", "colour"):
+        for suffix in ("jpg", "png", "tif", "tiff", "webp", "JPG"):
+            (tmp_path / f"old-{spelt}.{suffix}").write_bytes(scan["jpg"])
+    assert colorize(".", "-o", "out").stdout == "out/a-color.jpg\n"

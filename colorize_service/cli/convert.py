@@ -16,7 +16,7 @@ import click
 
 from colorize_service import __version__
 from colorize_service.cli import streams
-from colorize_service.cli.files import Writer
+from colorize_service.cli.files import Writer, remove_dead_parts
 from colorize_service.cli.options import colorization_options, options_of
 from colorize_service.cli.report import Outcome, Report, say_other_formats
 from colorize_service.cli.tasks import STDOUT, Task, plan
@@ -40,7 +40,7 @@ for the photos in it; "-" reads one photo from standard input and writes the res
   colorize serve                           the HTTP service; see colorize serve --help
 
 The names of the results go to standard output, progress and problems to standard error. A photo that cannot be
-converted does not stop the others. Exit status: 0 all photos converted, 1 some were not, 2 wrong usage or a
+converted does not stop the others. Exit status: 0 all photos have their results, 1 some have not, 2 wrong usage or a
 model that cannot be used, 130 interrupted."""
 
 
@@ -138,6 +138,7 @@ def convert(
 
         jobs = min(jobs or available_cpus(), len(tasks))
         work = _work(writer, jobs, **model)
+        remove_dead_parts({task.result.parent for task in tasks if task.result not in (None, STDOUT)})
         for note in planned.notes:
             click.echo(note, err=True)
         gc.freeze()

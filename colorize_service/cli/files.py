@@ -1,11 +1,15 @@
 """Writing results: a file is complete or not there."""
 
 import contextlib
+import fcntl
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
+
+_PART = ".colorize-{}.part"
 
 
 class ResultExists(Exception):
@@ -44,17 +48,17 @@ class Writer:
             Stopped: after :meth:`stop`.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".colorize-{uuid.uuid4().hex}.part")
+        temporary = path.with_name(_PART.format(uuid.uuid4().hex))
         try:
             with contextlib.ExitStack() as opened:
                 with self._unless_stopped():
                     self._unfinished.add(temporary)
-                    file = opened.enter_context(open(temporary, "xb"))
+                    file = opened.enter_context(_locked(temporary))
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut would leave an empty file of the result's name
-            with self._unless_stopped():
-                self._publish(temporary, path)
+                with self._unless_stopped():
+                    self._publish(temporary, path)  # while it is locked
         finally:
             with self._lock:
                 temporary.unlink(missing_ok=True)
@@ -82,3 +86,23 @@ class Writer:
             except OSError:  # the file exists, or the file system has no hard links
                 self.check(path)
         os.replace(temporary, path)
+
+
+def remove_dead_parts(folders: Iterable[Path]) -> None:
+    """Remove what runs that were killed have left half written. Whatever another run is writing is locked by it."""
+    for folder in folders:
+        for part in folder.glob(_PART.format("*")):
+            with contextlib.suppress(OSError), open(part, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """A new file, locked until it is closed. While it has no lock it may be removed as dead: then it is made again."""
+    while True:
+        file = open(path, "xb")  # noqa: SIM115  the caller closes it
+        with contextlib.suppress(OSError):  # a file system without locks: there nothing is taken for dead
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()

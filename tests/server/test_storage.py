@@ -33,7 +33,7 @@ def test_files_of_one_id_are_all_stored(storage):
 
 def test_of_files_that_belong_together_none_is_kept_if_one_cannot_be(storage, tmp_path):
     (tmp_path / "uploads").write_bytes(b"in the way")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "uploads"}
 

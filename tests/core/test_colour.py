@@ -23,3 +23,14 @@ def test_known_colours(rgb, lab):
 def test_round_trip_is_exact():
     rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     assert np.array_equal(colour.rgb(colour.lab(rgb)), rgb)
+
+
+def test_the_chroma_of_a_jpeg_stands_for_the_colours_that_jfif_says():
+    assert pytest.approx((1.402, 1.772)) == (colour.RED_OF_CR, colour.BLUE_OF_CB)
+    assert pytest.approx((-0.344136, -0.714136), abs=1e-6) == (colour.GREEN_OF_CB, colour.GREEN_OF_CR)
+
+
+def test_luminance_is_what_the_lightness_of_a_colour_is_made_of():
+    rgb = np.random.default_rng(0).integers(0, 256, (500, 3), dtype=np.uint8)
+    luminance = colour.linear(rgb) @ np.array(colour.LUMINANCE, np.float32)
+    assert colour.lightness_of_linear(luminance) == pytest.approx(colour.lab(rgb)[:, 0], abs=1e-3)

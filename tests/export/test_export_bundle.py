@@ -15,7 +15,6 @@ import onnxruntime
 import pytest
 from diffusers import DDIMScheduler
 
-from colorize_service.bundle import Manifest
 from export import hub
 from export.__main__ import main
 from export.checkpoint import Checkpoint
@@ -163,12 +162,3 @@ def test_a_killed_run_leaves_no_bundle_and_the_next_removes_what_it_left(tiny_ch
     assert left.exists() and not (tmp_path / "bundle").exists()
     assert main(command[3:]) == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "bundle"]
-
-
-def test_whoever_may_read_the_manifest_may_read_the_weights(tmp_path):
-    weights = tmp_path / "denoiser.data"
-    weights.write_bytes(b"weights")
-    weights.chmod(0o600)
-    manifest = Manifest(kind="k", name="n", version="1", processing={}, source="s", licence="l")
-    manifest.write(tmp_path, {"denoiser.data": weights.name})
-    assert weights.stat().st_mode == (tmp_path / "manifest.json").stat().st_mode

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorize_service.imaging import ImageError, open_photo
+from colorize_service.picture_kinds import KINDS
 from tests.support.pictures import MAX_PIXELS, PICTURES, Picture
 from tests.support.pictures.files import SIZE, luma, save, scene
 from tests.support.pictures.jpegs import plain_jpeg
@@ -80,6 +81,13 @@ def test_pillow_is_not_asked_for_other_formats(form):
     mode = "1" if form in ("MSP", "XBM") else "RGB"
     with pytest.raises(ImageError, match=r"not an image|not supported"):
         opened(save(Image.new(mode, (16, 16)), form))
+
+
+@pytest.mark.parametrize("data", [b"Dear Sir or Madam", b"8BPS" + bytes(60)])
+def test_who_sends_something_else_reads_every_format_that_is_taken(data):
+    with pytest.raises(ImageError) as refused:
+        opened(data)
+    assert all(kind in str(refused.value) for kind in KINDS)
 
 
 def out_of_memory(*_: object, **__: object) -> None:

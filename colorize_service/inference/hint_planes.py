@@ -19,7 +19,7 @@ def hint_planes(hints: Sequence[Hint], height: int, width: int) -> NDArray[np.fl
     """
     planes = np.zeros((3, height, width), np.float32)
     for hint in hints:
-        top = min(max(int(hint.y * height) - PATCH // 2, 0), height - 1)
-        left = min(max(int(hint.x * width) - PATCH // 2, 0), width - 1)
+        top = max(int(hint.y * height) - PATCH // 2, 0)
+        left = max(int(hint.x * width) - PATCH // 2, 0)
         planes[:, top : top + PATCH, left : left + PATCH] = np.array([*colour.ab_of(hint.rgb), 1])[:, None, None]
     return planes

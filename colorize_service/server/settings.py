@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=64,
-        description="Photos that ColorizeNet works on together if they wait; unset: 4 on a GPU, 1 on a CPU.",
+        description=f"Photos that ColorizeNet works on together if they wait; unset: {GPU_BATCH} on a GPU, 1 on a CPU.",
     )
 
     max_upload_bytes: int = Field(

@@ -111,10 +111,7 @@ def test_all_threads_share_one_heap_so_that_memory_does_not_grow_with_their_numb
     assert prepared == 1
 
 
-@on_glibc
-def test_a_photos_planes_come_from_the_heap_and_not_each_time_from_the_kernel():
-    """mallinfo2(3): ``hblks``, its fifth number, counts what is mapped for itself alone."""
-    code = """
+MALLINFO = """
 import ctypes
 from colorize_service.process import prepare_process
 
@@ -123,14 +120,35 @@ class Numbers(ctypes.Structure):
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.mallinfo2.restype = ctypes.c_void_p, Numbers
+"""
+
+
+@on_glibc
+def test_a_photos_planes_come_from_the_heap_and_not_each_time_from_the_kernel():
+    """mallinfo2(3): ``hblks``, its fourth number, counts what is mapped for itself alone."""
+    code = """
 if {prepared}:
     prepare_process()
 before = libc.mallinfo2().hblks
 plane = libc.malloc(ctypes.c_size_t(20 * 2**20))
 print(libc.mallinfo2().hblks - before)
 """
-    mapped = [int(child(code.format(prepared=prepared)).stdout) for prepared in (False, True)]
+    mapped = [int(child(MALLINFO + code.format(prepared=prepared)).stdout) for prepared in (False, True)]
     assert mapped == [1, 0]
+
+
+@on_glibc
+def test_the_heap_that_photos_have_used_is_kept_for_the_next_up_to_a_limit():
+    """mallinfo2(3): ``arena``, its first number, counts the bytes that the heap has from the kernel."""
+    code = """
+prepare_process()
+planes = [libc.malloc(ctypes.c_size_t(20 * 2**20)) for _ in range({planes})]
+for plane in reversed(planes):
+    libc.free(ctypes.c_void_p(plane))
+print(libc.mallinfo2().arena)
+"""
+    five, eight = (int(child(MALLINFO + code.format(planes=planes)).stdout) for planes in (5, 8))
+    assert five > 100 * 2**20 > eight
 
 
 def test_a_c_library_without_mallopt_is_no_reason_not_to_start(monkeypatch):

@@ -251,11 +251,15 @@ def test_the_text_encoder_is_loaded_when_the_first_prompt_of_a_clients_own_comes
     assert caplog.text.count("Loaded text_encoder") == 1
 
 
-@pytest.mark.parametrize(("preset", "size"), [("reference", (512, 512)), ("fast", (512, 512)), ("cpu", (256, 256))])
-def test_a_preset_chooses_the_size_and_a_picture_of_any_shape_gets_it(tmp_path, preset, size):
+@pytest.mark.parametrize(
+    ("preset", "size", "steps"),
+    [("reference", (512, 512), DEFAULTS["steps"]), ("fast", (512, 512), 10), ("cpu", (256, 256), 6)],
+)
+def test_a_preset_chooses_size_and_steps_and_a_picture_of_any_shape_gets_them(tmp_path, preset, size, steps):
     folder = write_bundle(tmp_path, processing={"width": 512, "height": 512, "multiple_of": 64})
     model = load_folder(folder, Setup("cpu", 1, preset=preset))
     assert model.processing_size(300, 2000) == size
+    assert model.defaults.steps == steps
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from colorize_service.server.form import read_form
+from colorize_service.server.multipart import MalformedForm
 from tests.support.forms import PHOTO, assert_uploaded, form, result, send, small
 from tests.support.http import assert_error
 
@@ -175,6 +176,10 @@ def test_an_upload_is_found_by_an_id_in_any_part(service, photo):
         (b"\r\nContent-Type: text/plain; charset=utf-16", "Großmutter".encode("utf-16")),
         (b"\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: base64", b"R3Jvw59tdXR0ZXI="),
         (b"\r\nContent-Transfer-Encoding: quoted-printable", b"Gro=C3=9Fmut=\r\nter"),
+        # Names that are no charset's.
+        (b"\r\nContent-Type: text/plain; charset=klingon", "Großmutter".encode()),
+        (b"\r\nContent-Type: text/plain; charset=a\0b", "Großmutter".encode()),
+        (b"\r\nContent-Type: text/plain; charset=" + b"x" * 5000, "Großmutter".encode()),
     ],
 )
 def test_a_text_is_read_in_its_charset(headers, content):
@@ -192,6 +197,18 @@ def test_a_text_is_read_in_its_charset(headers, content):
 )
 def test_a_form_that_is_not_multipart_is_read_in_its_charset(content_type, body):
     assert read_form(content_type, [body[:9], body[9:]]).text("prompt") == "Großmutter 1"
+
+
+@pytest.mark.parametrize("boundary", ["xox", "--=-", "bab", "|a|"])
+def test_a_boundary_without_quotes_that_ends_as_it_begins_is_taken_as_it_is(boundary):
+    body = form((PHOTO, b"photo"), boundary=boundary.encode())
+    assert read_form(f"multipart/form-data; boundary={boundary}", [body]).photo == b"photo"
+
+
+def test_base64_that_breaks_off_is_refused_by_its_fields_name():
+    part = (b'Content-Disposition: form-data; name="prompt"\r\nContent-Transfer-Encoding: base64', b"R3Jvw")
+    with pytest.raises(MalformedForm, match="prompt is not the base64"):
+        read_form("multipart/form-data; boundary=x", [form(part)]).text("prompt")
 
 
 def test_of_a_text_that_comes_twice_the_first_counts(service, photo):

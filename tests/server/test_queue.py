@@ -129,3 +129,14 @@ def test_who_is_refused_is_told_to_come_back_when_the_line_may_be_done(in_work, 
     for other in others:
         other.join()
     assert refusal.value.retry_after == seconds
+
+
+def test_who_is_refused_is_told_to_come_back_later_where_photos_take_long(monkeypatch):
+    queue, now = WorkQueue(1, 0, timeout=60), [1000.0]
+    monkeypatch.setattr("colorize_service.server.queue.time.monotonic", lambda: now[0])
+    for _ in range(50):
+        with queue.turn():
+            now[0] += 30
+    with queue.turn(), pytest.raises(Busy) as refusal:
+        queue.check()
+    assert refusal.value.retry_after == 30

@@ -76,7 +76,7 @@ FILES: dict[str, Bytes] = {
 RGB = {258: (3, [8, 8, 8]), 262: (3, [2]), 277: (3, [3])}
 #: Where each format's pixels end and the rest of the file may be missing, from its end.
 SPARE = {"JPEG": 2, "progressive JPEG": 2, "JPEG of the smallest tables": 2, "JPEG with restarts": 2, "CMYK JPEG": 2}
-SPARE |= {"PNG": 16, "interlaced PNG": 16, "GIF": 2, "JPEG 2000": 2}
+SPARE |= {"PNG": 20, "interlaced PNG": 20, "GIF": 2, "JPEG 2000": 2}
 #: Formats whose pixels have no redundancy at all: a hole is a part of the picture.
 SEAMLESS = {"BMP", "PPM", "TIFF", "JPEG 2000"}
 

@@ -1,8 +1,10 @@
 """Files that say how their samples are meant, which page is the picture, and what phones and archives have."""
 
+import io
 import struct
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from tests.support.pictures.ends import RGB, heic
@@ -40,6 +42,20 @@ def cicp(*values: int) -> bytes:
     return png(SIZE, 8, 2, scene().tobytes(), chunk(b"cICP", bytes(values)))
 
 
+# From linear light of wider colours to that of sRGB: CSS Color 4 (Display P3), ITU-R BT.2087 (BT.2020), and SMPTE
+# RP 431-2, whose greener white Bradford's transform brings to that of sRGB.
+P3_TO_SRGB = [[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]
+BT_2020_TO_SRGB = [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+THEATRE_TO_SRGB = [[1.1575, -0.1550, -0.0026], [-0.0415, 1.0456, -0.0041], [-0.0181, -0.0786, 1.0966]]
+
+
+def in_srgb(to_srgb: list[list[float]]) -> list[tuple[int, ...]]:
+    """The scene's colours, meant as wider ones."""
+    levels = np.array(COLOURS) / 255
+    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4) @ np.array(to_srgb).T
+    return [tuple(encoded(part) for part in colour) for colour in light.clip(0, 1)]
+
+
 def masked_bmp(alpha: int) -> bytes:
     """32 bits a pixel and a mask for alpha, as Windows 98 and later write it."""
     pixels = np.dstack([np.asarray(scene())[::-1, :, ::-1], np.full(SIZE[::-1], alpha, np.uint8)])
@@ -56,6 +72,12 @@ def planes_tiff(kind: str, scale: int) -> bytes:
     strips = {273: (4, [8, 8 + length, 8 + 2 * length]), 279: (4, [length] * 3), 284: (3, [2])}
     bits = samples.dtype.itemsize * 8
     return tiff(samples.tobytes(), RGB | strips | {258: (3, [bits] * 3)})
+
+
+def ten_bits_of_each_colour(*greatest: int) -> bytes:
+    """RGB in 16 bits that go up to 1020, with what the file says is the greatest sample of each colour."""
+    samples = np.asarray(scene()).astype("<u2") * 4
+    return tiff(samples.tobytes(), RGB | {258: (3, [16] * 3), 281: (3, list(greatest))})
 
 
 def thumbnail_first(**tags: int) -> bytes:
@@ -113,6 +135,13 @@ MEANINGS = [
         shows(GRAYS),
         gray=True,
     ),
+    Picture("a colour TIFF of 10 bits that says so", lambda: ten_bits_of_each_colour(1023, 1023, 1023), SIZE, shows()),
+    Picture(
+        "a TIFF whose colours have each a range of its own, which is not heeded",
+        lambda: ten_bits_of_each_colour(1023, 4095, 1023),
+        SIZE,
+        shows([tuple(level * 4 // 257 for level in colour) for colour in COLOURS]),
+    ),
     Picture(
         "a TIFF of 16 bits that says it has 12", lambda: gray_tiff("u2", 257, TWELVE), SIZE, shows(GRAYS), gray=True
     ),
@@ -147,6 +176,11 @@ MEANINGS = [
     Picture("an HDR picture in PQ", lambda: cicp(9, 16, 0, 1), error="HDR pictures (PQ)"),
     Picture("an HDR picture in HLG", lambda: cicp(9, 18, 0, 1), error="HDR pictures (HLG)"),
     Picture("a PNG that says sRGB by numbers", lambda: cicp(1, 13, 0, 1), SIZE, shows()),
+    Picture("a PNG in Apple's colours", lambda: cicp(12, 13, 0, 1), SIZE, shows(in_srgb(P3_TO_SRGB))),
+    Picture("a PNG in the colours of cinemas", lambda: cicp(11, 13, 0, 1), SIZE, shows(in_srgb(THEATRE_TO_SRGB))),
+    Picture(
+        "a PNG in the colours of new televisions", lambda: cicp(9, 13, 0, 1), SIZE, shows(in_srgb(BT_2020_TO_SRGB))
+    ),
     Picture("a PNG whose numbers do not exist", lambda: cicp(99, 16, 7, 3), SIZE, shows()),
     Picture("a BMP whose alpha is nothing everywhere", lambda: masked_bmp(0), SIZE, shows()),
     Picture("a BMP whose alpha is opaque", lambda: masked_bmp(255), SIZE, shows()),
@@ -158,6 +192,30 @@ MEANINGS = [
         gray=False,
     ),
 ]
+
+
+def heic_of_a_camera_that_calls_blue_red() -> bytes:
+    image = scene()
+    image.info["icc_profile"] = rgb_profile(b"bgr")
+    return heic(image)
+
+
+def heic_with_a_huge_thumbnail() -> bytes:
+    heif = pillow_heif.from_pillow(scene(size=(240, 160)))
+    heif.info["thumbnails"] = [64]
+    buffer = io.BytesIO()
+    heif.save(buffer, quality=90)
+    data = bytearray(buffer.getvalue())
+    at = data.rindex(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 20_000, 20_000)
+    return bytes(data)
+
+
+def jp2_without_samples(component: int, axis: int) -> bytes:
+    """A component that has a sample every 0 pixels."""
+    data = bytearray(save(scene(), "JPEG2000"))
+    data[data.index(b"\xff\x51") + 40 + 3 * component + 1 + axis] = 0
+    return bytes(data)
 
 
 def huge_heic(size: tuple[int, int] = (64, 64)) -> bytes:
@@ -199,7 +257,24 @@ ARCHIVES = [
     Picture(
         "a HEIC that shows a small piece of a large picture", lambda: huge_heic(SIZE), error="a small piece of a larger"
     ),
+    Picture(
+        "a HEIC of a camera that calls blue red",
+        heic_of_a_camera_that_calls_blue_red,
+        SIZE,
+        shows([colour[::-1] for colour in COLOURS]),
+        tolerance=12,
+    ),
+    Picture("a HEIC with a thumbnail of a continent", heic_with_a_huge_thumbnail, error="parts are larger than the"),
     Picture("a JPEG 2000 of nothing", lambda: b"\0\0\0\x0cjP  \r\n\x87\n", error="JPEG 2000 is cut off"),
     Picture("a HEIC of 400 million pixels", huge_heic, error="400,000,000"),
     Picture("a JPEG 2000 of 10 thousand million pixels", huge_jp2, error="10,000,000,000"),
+]
+ARCHIVES += [
+    Picture(
+        f"a JPEG 2000 without samples in component {component} on axis {axis}",
+        lambda c=component, a=axis: jp2_without_samples(c, a),
+        error="JPEG 2000 is damaged: its header makes no sense",
+    )
+    for component in range(3)
+    for axis in range(2)
 ]

@@ -44,6 +44,21 @@ def run_length_bmp() -> bytes:
     return bmp(SIZE, 8, 1, row[0] * 16 + row[1] * 16 + b"\0\1", palette)
 
 
+def padded_bmp() -> bytes:
+    """Rows of 141 bytes and three of padding; the header says the length of the pixels."""
+    rows = np.asarray(scene(size=(47, 31)))[::-1, :, ::-1]
+    return bmp((47, 31), 24, 0, b"".join(row.tobytes() + bytes(3) for row in rows))
+
+
+def webp_of(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WEBP" + b"".join(name + struct.pack("<I", len(data)) + data for name, data in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_with_half_a_header() -> bytes:
+    return webp_of((b"VP8X", bytes(4)), (b"VP8L", save(scene(), "WEBP", lossless=True)[20:]))
+
+
 def huge_webp() -> bytes:
     body = b"WEBPVP8X" + struct.pack("<IB3x", 10, 0) + b"\xff\x3f\0\xff\x3f\0"
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -81,6 +96,8 @@ OTHERS = [
         lambda: save(scene(), "WEBP").replace(b"\x9d\x01\x2a", b"\0\0\0"),
         error="WebP is damaged",
     ),
+    Picture("a WebP with half a header before the picture", webp_with_half_a_header, SIZE, shows()),
+    Picture("a WebP without a picture", lambda: webp_of((b"EXIF", b"MM")), error="no pixels: it is 0×0"),
     Picture("a WebP of 268 million pixels", huge_webp, error="268,435,456"),
     Picture("an AVIF", lambda: avif(scene()), SIZE, shows(), tolerance=12),
     Picture("an AVIF with a transparent ground", lambda: avif(cutout()), SIZE, over_white(), tolerance=12),
@@ -106,6 +123,7 @@ OTHERS = [
     Picture("a BMP with a palette", lambda: save(scene().quantize(4), "BMP"), SIZE, shows()),
     Picture("a compressed BMP", run_length_bmp, SIZE, shows()),
     Picture("a BMP whose end is missing", lambda: save(scene(), "BMP")[:-900], error="BMP is cut off"),
+    Picture("a BMP without its last padding", lambda: padded_bmp()[:-3], (47, 31), {(5, 5): COLOURS[0]}),
     Picture("a BMP with a PNG in it", lambda: bmp(SIZE, 24, 5, b""), error="kind of BMP is not supported"),
     Picture("a BMP of 10 thousand million pixels", lambda: bmp((100_000,) * 2, 24, 0, b""), error="10,000,000,000"),
     Picture("a PPM", lambda: save(scene(), "PPM"), SIZE, shows()),

@@ -38,6 +38,19 @@ def tiled_tiff(side: int = 16) -> bytes:
 
 RGB_TAGS = {258: (3, [8, 8, 8]), 262: (3, [2]), 277: (3, [3])}
 
+
+def ycc_tiff(tags: dict) -> bytes:
+    """Luma and chroma, the three samples of each pixel together."""
+    return tiff(scene().convert("YCbCr").tobytes(), RGB_TAGS | {262: (3, [6])} | tags)
+
+
+# What a TIFF of luma and chroma may say, and is not read as.
+OTHER_CHROMA = {
+    "at half the resolution": {530: (3, [2, 2])},
+    "of television": {530: (3, [1, 1]), 529: (12, [0.2126, 0.7152, 0.0722])},
+    "of a narrow range": {530: (3, [1, 1]), 532: (12, [16, 235, 128, 240, 128, 240])},
+}
+
 TIFFS = [
     Picture("a TIFF", lambda: save(scene(), "TIFF"), SIZE, shows()),
     Picture("a gray TIFF of a scanner", lambda: save(gray_scene(), "TIFF"), SIZE, shows(GRAYS), gray=True),
@@ -89,6 +102,22 @@ TIFFS = [
         gray=True,
     ),
     Picture(
+        "a TIFF of signed 16 bits that holds 8 up to their white",
+        lambda: tiff(
+            np.asarray(scene([40, 100, 160, 255], "L")).astype("<i2").tobytes(), {258: (3, [16]), 339: (3, [2])}
+        ),
+        SIZE,
+        shows([40, 100, 160, 255]),
+        gray=True,
+    ),
+    Picture(
+        "a TIFF of the same measurement everywhere",
+        lambda: tiff(np.full(SIZE, -5, "<f4").tobytes(), {258: (3, [32]), 339: (3, [3])}),
+        SIZE,
+        shows([0] * 4),
+        gray=True,
+    ),
+    Picture(
         "a TIFF of large numbers",
         lambda: gray_tiff("i4", 1_000_000, {258: (3, [32]), 339: (3, [2])}),
         SIZE,
@@ -119,6 +148,7 @@ TIFFS = [
         tolerance=6,
     ),
     Picture("a TIFF in luma and chroma", lambda: save(scene().convert("YCbCr"), "TIFF"), SIZE, shows()),
+    Picture("a TIFF in luma and chroma by hand", lambda: ycc_tiff({530: (3, [1, 1])}), SIZE, shows()),
     Picture("a TIFF with a palette", lambda: save(scene().quantize(4), "TIFF"), SIZE, shows()),
     Picture("a TIFF with a transparent ground", lambda: save(cutout(), "TIFF"), SIZE, over_white()),
     Picture(
@@ -159,4 +189,8 @@ TIFFS = [
         lambda: tiff(gray_scene().tobytes(), {254: (4, [1]), 330: (4, [8])}),
         error="camera raw",
     ),
+]
+TIFFS += [
+    Picture(f"a TIFF in luma and chroma {name}", lambda t=t: ycc_tiff(t), error="kind of TIFF is not supported")
+    for name, t in OTHER_CHROMA.items()
 ]

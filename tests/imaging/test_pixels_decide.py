@@ -11,8 +11,8 @@ from PIL import Image
 
 from colorize_service.imaging import ImageError, open_photo
 from colorize_service.imaging.formats import pillow
-from tests.support.pictures.ends import FILES, SEAMLESS, SPARE, pixels_of
-from tests.support.pictures.files import exif, save, with_segments
+from tests.support.pictures.ends import BIG, FILES, SEAMLESS, SPARE, interlaced_png, pixels_of, rich
+from tests.support.pictures.files import chunk, exif, png, save, with_segments
 from tests.support.pictures.jpegs import plain_jpeg
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -38,6 +38,16 @@ def test_a_missing_end_is_forgiven_if_all_pixels_are_there(name):
     whole = FILES[name]()
     for missing in range(1, SPARE[name] + 1):
         assert np.array_equal(shown(whole[:-missing]), shown(whole)), missing
+
+
+@pytest.mark.parametrize("whole", [png(BIG, 8, 2, rich().tobytes()), interlaced_png()], ids=["rows", "interlaced"])
+def test_a_wrong_sum_of_a_pngs_pixels_is_forgiven_where_its_chunk_is_as_it_was_written(whole):
+    at = whole.index(b"IDAT")
+    end = at + 4 + int.from_bytes(whole[at - 4 : at], "big")
+    packed = whole[at + 4 : end - 4] + b"\1\2\3\4"  # zlib's sum of the unpacked bytes
+    assert np.array_equal(shown(whole[: at - 4] + chunk(b"IDAT", packed) + whole[end + 4 :]), shown(whole))
+    with pytest.raises(ImageError, match="its pixels have changed since it was written"):
+        shown(whole[:at] + b"IDAT" + packed)  # neither sum says that they are as they were
 
 
 @pytest.mark.parametrize("name", FILES)

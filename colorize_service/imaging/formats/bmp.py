@@ -9,7 +9,6 @@ from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.pillow import PillowSource, opened
 
 _CORE = 12  # bytes of OS/2's header; all others begin like BITMAPINFOHEADER
-_PLAIN, _BITFIELDS = 0, 3
 
 
 def read(data: bytes) -> PillowSource:
@@ -26,25 +25,16 @@ def read(data: bytes) -> PillowSource:
 
 
 def _clean(data: bytes) -> bytes:
-    """The file with a palette of all the colours that its samples can name, and with the padding of its last row.
+    """The file with a palette of all the colours that its samples can name.
 
     Pillow takes a palette of black and white for one bit a pixel, however many there are.
     """
     offset, header = struct.unpack_from("<II", data, 10)
     core = header == _CORE
-    width, height, _, bits = struct.unpack_from("<4H" if core else "<iiHH", data, 18)
-    compression, colours = (
-        (_PLAIN, 0) if core else (*struct.unpack_from("<I", data, 30), *struct.unpack_from("<I", data, 46))
-    )
-    head, pixels = data[: 14 + header], memoryview(data)[offset:]
-    if compression in (_PLAIN, _BITFIELDS):
-        stride = (width * bits + 31) // 32 * 4
-        missing = stride * abs(height) - len(pixels)
-        padding = bytes(missing) if 0 < missing < 4 and missing <= stride - (width * bits + 7) // 8 else b""
-    else:
-        padding = b""
+    (bits,) = struct.unpack_from("<H", data, 24 if core else 28)
+    (colours,) = (0,) if core else struct.unpack_from("<I", data, 46)
     if bits > 8:
-        return b"".join([data, padding]) if padding else data
+        return data
     entry = 3 if core else 4
     palette = data[14 + header : min(offset, 14 + header + entry * (colours or 1 << bits))]
     if len(palette) < 1 or bits not in (1, 4, 8):
@@ -52,10 +42,11 @@ def _clean(data: bytes) -> bytes:
     palette = palette[: entry << bits].ljust(entry << bits, b"\0")
     if bits == 4 and all(palette[entry * i : entry * i + 3] == bytes([i] * 3) for i in range(16)):
         raise ImageError("This kind of BMP is not supported; a plain 8-bit BMP is.")
+    head = data[: 14 + header]
     if not core:
         head = head[:46] + struct.pack("<I", 1 << bits) + head[50:]
     head = head[:10] + struct.pack("<I", len(head) + len(palette)) + head[14:]
-    return b"".join([head, palette, pixels, padding])
+    return b"".join([head, palette, memoryview(data)[offset:]])
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -4,10 +4,11 @@
 points; a bad one names words of the sentence that its sender gets, with a limit of `MAX_PIXELS`.
 """
 
+from tests.support.pictures.archives import ARCHIVES
 from tests.support.pictures.ends import METADATA
 from tests.support.pictures.files import MAX_PIXELS, Picture
 from tests.support.pictures.jpegs import JPEGS, TURNED
-from tests.support.pictures.meanings import ARCHIVES, MEANINGS
+from tests.support.pictures.meanings import MEANINGS
 from tests.support.pictures.others import NO_PICTURES, OTHERS, PROFILES, SIZES
 from tests.support.pictures.pngs import PNGS
 from tests.support.pictures.tiffs import TIFFS

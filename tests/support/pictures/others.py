@@ -44,10 +44,15 @@ def run_length_bmp() -> bytes:
     return bmp(SIZE, 8, 1, row[0] * 16 + row[1] * 16 + b"\0\1", palette)
 
 
-def padded_bmp() -> bytes:
-    """Rows of 141 bytes and three of padding; the header says the length of the pixels."""
-    rows = np.asarray(scene(size=(47, 31)))[::-1, :, ::-1]
-    return bmp((47, 31), 24, 0, b"".join(row.tobytes() + bytes(3) for row in rows))
+def bmp_without_its_last_padding(bits: int) -> bytes:
+    """Rows of an odd length, each filled up to four bytes, but for the last in the file: the one at the top."""
+    image = scene(size=(45, 31)) if bits == 24 else scene([0, 1, 1, 0], "L", size=(45, 31))
+    samples = np.asarray(image)[::-1]
+    rows = np.packbits(samples, axis=1) if bits == 1 else samples[:, :, ::-1] if bits == 24 else samples
+    lines = [row.tobytes() for row in rows]
+    padding = bytes(-len(lines[0]) % 4)
+    palette = b"" if bits == 24 else bytes(4) + b"\xff\xff\xff\0"
+    return bmp((45, 31), bits, 0, padding.join(lines), palette)
 
 
 def webp_of(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -123,7 +128,6 @@ OTHERS = [
     Picture("a BMP with a palette", lambda: save(scene().quantize(4), "BMP"), SIZE, shows()),
     Picture("a compressed BMP", run_length_bmp, SIZE, shows()),
     Picture("a BMP whose end is missing", lambda: save(scene(), "BMP")[:-900], error="BMP is cut off"),
-    Picture("a BMP without its last padding", lambda: padded_bmp()[:-3], (47, 31), {(5, 5): COLOURS[0]}),
     Picture("a BMP with a PNG in it", lambda: bmp(SIZE, 24, 5, b""), error="kind of BMP is not supported"),
     Picture("a BMP of 10 thousand million pixels", lambda: bmp((100_000,) * 2, 24, 0, b""), error="10,000,000,000"),
     Picture("a PPM", lambda: save(scene(), "PPM"), SIZE, shows()),
@@ -149,6 +153,21 @@ OTHERS = [
     Picture("a PPM without pixels", lambda: b"P6 0 9 255\n", error="no pixels"),
     Picture("a PPM of 10 thousand million pixels", lambda: b"P6 99999 99999 255\n", error="9,999,800,001"),
     Picture("a PPM with a remark without end", lambda: b"P6 #" + b"x" * 100_000, error="PPM is damaged"),
+]
+
+OTHERS += [
+    Picture(
+        f"a BMP of {bits} bits without its last padding",
+        lambda bits=bits: bmp_without_its_last_padding(bits),
+        (45, 31),
+        {(5, 0): first, (30, 0): second, (5, 20): third},
+        gray=bits == 1,
+    )
+    for bits, (first, second, third) in {
+        1: [(0, 0, 0), (255, 255, 255), (255, 255, 255)],
+        8: [(0, 0, 0), (255, 255, 255), (255, 255, 255)],
+        24: COLOURS[:3],
+    }.items()
 ]
 
 PROFILES = [

@@ -1,5 +1,7 @@
 """Photos that wait for the device: joined where they can be, each served once, none held up by who has gone."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,7 +10,7 @@ import pytest
 from colorize_service.inference.batching import Batcher
 from colorize_service.inference.session import OutOfMemory
 from colorize_service.server.queue import Abandoned, Busy, Turn
-from tests.support.service import wait_until
+from tests.support.service import ROOT, wait_until
 
 
 class Device:
@@ -69,6 +71,11 @@ def test_who_waits_too_long_is_told_and_leaves_the_line(device):
     device.go.set()
     assert batcher.submit("a", 2, Turn()) == "a2"
     assert ("a", [1]) not in device.batches
+
+
+def test_a_program_that_has_done_its_photos_ends():
+    code = "from colorize_service.inference.batching import Batcher; Batcher(lambda key, items: items, 1)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=20)
 
 
 def test_what_has_begun_is_waited_for(device):

@@ -83,6 +83,24 @@ def test_the_loop_makes_the_picture_that_its_table_says(sampling, sampler, steps
     assert np.abs(image - expected(job(), rows)).max() < 1e-5
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "dpm-solver"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 20])
+def test_a_network_that_knows_the_picture_is_led_from_noise_to_it(sampler, steps):
+    diffusion = msgspec.convert(DIFFUSION, Diffusion)
+    rows = table(diffusion, sampler, steps, 1.0).astype(float)
+    assert rows[0, 0] == {"ddim": 1 + 1000 // steps * (steps - 1), "dpm-solver": 999}[sampler], "begins in other noise"
+    picture, noise = 0.7, -1.3
+    alpha, sigma = 1 / rows[:, 2], -rows[:, 3] / rows[:, 2]
+    assert alpha**2 + sigma**2 == pytest.approx(np.ones(steps), abs=1e-5) and (np.diff(alpha) > 0).all()
+    assert alpha[0] ** 2 == pytest.approx(diffusion.alphas_cumprod()[int(rows[0, 0])], rel=1e-3)
+    x = alpha[0] * picture + sigma[0] * noise
+    for i, (next_sample, next_clean, next_before) in enumerate(rows[:, 4:]):
+        x = next_sample * x + (next_clean + next_before) * picture
+        if i + 1 < steps:
+            assert x == pytest.approx(alpha[i + 1] * picture + sigma[i + 1] * noise, abs=1e-4)
+    assert x == pytest.approx(picture, abs=0.05)
+
+
 def test_guidance_is_left_out_where_its_scale_is_1(graphs):
     rows = table(msgspec.convert(DIFFUSION, Diffusion), "ddim", 8, 3.0, (0.25, 0.5))
     assert list(rows[:, 1]) == [1, 1, 3, 3, 1, 1, 1, 1]

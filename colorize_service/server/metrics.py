@@ -1,5 +1,6 @@
 """Figures for Prometheus: what is asked of the service, how long it takes, and what it holds."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,12 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def make_shared_folder() -> None:
+    """Make the folder in which all workers' figures lie, if it has gone, as systemd's cleaning of /tmp does."""
+    with contextlib.suppress(OSError):
+        Path(os.environ[_SHARED_FOLDER]).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 class Metrics:
@@ -98,8 +105,10 @@ class Metrics:
         """All figures in Prometheus' text format, and its content type."""
         registry = self._registry
         if _SHARED_FOLDER in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            make_shared_folder()
+            if os.path.isdir(os.environ[_SHARED_FOLDER]):
+                registry = CollectorRegistry()
+                MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
     def _begin(self) -> None:

@@ -167,6 +167,12 @@ class Settings(BaseSettings):
     header_timeout: float = Field(
         default=10, gt=0, description="Longest time a client may take to send its request headers."
     )
+    keepalive: int = Field(
+        default=75,
+        ge=1,
+        description="How long an idle connection is kept open; longer than the proxy in front keeps its own.",
+    )
+    header_fields: int = Field(default=100, ge=20, le=1000, description="Most headers of a request; beyond: `400`.")
     graceful_timeout: int = Field(
         default=90, gt=0, description="How long a stopping server lets requests in work finish."
     )

@@ -53,7 +53,7 @@ class Floor:
             "luminance": np.zeros((1, 1, height, width), np.float32),
             "hints": np.zeros((1, 3, height, width), np.float32),
         }
-        return planes(io.BytesIO(colorizer.colorize(photo).jpeg))
+        return planes(io.BytesIO(colorizer.colorize(photo).file))
 
     def __call__(self) -> Cost:
         """What one decode + one run + one encode cost."""

@@ -3,12 +3,17 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from colorize_service.imaging import Photo, add_chroma, adjust, open_photo, shrink
+from colorize_service.imaging import Photo, add_chroma, adjust, luma_in_8_bits, open_photo, shrink
 from colorize_service.inference.model import Model
 from colorize_service.inference.turn import ANY_TIME, Turn
 from colorize_service.options import JPEG_QUALITY, Options
+from colorize_service.picture_kinds import DEEP_RESULTS
 from colorize_service.process import available_cpus, photos_in_work
+
+if TYPE_CHECKING:
+    from colorize_service.imaging.metadata import Notes
 
 
 @dataclass(frozen=True)
@@ -16,28 +21,55 @@ class Result:
     """A photo in colour.
 
     Attributes:
-        jpeg: the file's bytes.
+        file: its bytes.
         pixels: width times height of the photo, and so of the result.
         model_seconds: how long the model took for the chroma, with the time that the photo waited for the device.
     """
 
-    jpeg: bytes
+    file: bytes
     pixels: int
     model_seconds: float
+
+
+@dataclass(frozen=True)
+class Form:
+    """How results are written.
+
+    Attributes:
+        format: one of ``picture_kinds.RESULTS``, or ``layer``: a PNG of the colours alone, for an editor's blend mode.
+        notes: what goes with them; None: nothing but the picture.
+    """
+
+    format: str = "jpeg"
+    notes: "Notes | None" = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a JPEG with nothing but the picture."""
+        return self == Form()
 
 
 class Colorizer:
     """Colorizes photos with one model, in any thread. The same photo with the same options gives the same bytes."""
 
-    def __init__(self, model: Model, *, max_pixels: int, quality: int = JPEG_QUALITY, spread: bool = True):
+    def __init__(
+        self,
+        model: Model,
+        *,
+        max_pixels: int,
+        quality: int = JPEG_QUALITY,
+        spread: bool = True,
+        form: Form = Form(),
+    ):
         """
         Args:
             max_pixels: width times height of a photo at most.
-            quality: of the results' JPEG, 1 to 100.
+            quality: of the results' JPEG or WebP, 1 to 100.
             spread: whether all cores encode one photo together. That is sooner done but takes more of their time.
+            form: how results are written.
         """
         self.model = model
-        self._max_pixels, self._quality = max_pixels, quality
+        self._max_pixels, self._quality, self._form = max_pixels, quality, form
         self._map = ThreadPoolExecutor(available_cpus(), "encode").map if spread else map
 
     def open(self, data: bytes) -> Photo:
@@ -52,15 +84,24 @@ class Colorizer:
         """The photo in colour.
 
         Raises:
-            ImageError: if the photo is cut off or damaged.
+            ImageError: if the photo is cut off or damaged, or too large for the results' format.
             Busy, Abandoned: as the model's :meth:`~colorize_service.inference.model.Model.chroma`.
         """
         with photos_in_work.one_more():
-            luma = photo.luma()
+            deep = photo.luma16() if self._form.format in DEEP_RESULTS else None
+            luma = photo.luma() if deep is None else luma_in_8_bits(deep)
             small = shrink(luma, self.model.processing_size(*photo.size))
             started = time.perf_counter()
             chroma = self.model.chroma(small, options, turn)
             seconds = time.perf_counter() - started
             chroma = adjust(chroma, options.saturation, options.warmth)
             each = map if photos_in_work.crowded else self._map
-            return Result(add_chroma(luma, chroma, self._quality, small, each), luma.size, seconds)
+            if self._form.is_plain:
+                file = add_chroma(luma, chroma, self._quality, small, each)
+            else:
+                from colorize_service.imaging import results  # here, since the service has no other form
+
+                planes = results.Planes(luma if deep is None else deep, chroma, small)
+                metadata = photo.metadata(self._form.notes) if self._form.notes else None
+                file = results.write(planes, self._form.format, self._quality, metadata, each)
+            return Result(file, luma.size, seconds)

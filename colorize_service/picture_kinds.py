@@ -1,4 +1,4 @@
-"""The formats that are read, by the names that people know them by.
+"""The formats that are read, by the names that people know them by, and those that results are written in.
 
 The service's sentences and the command line's choice of files follow from this table. Nothing is imported for it, so
 that the command line need not wait.
@@ -26,3 +26,8 @@ MEDIA_TYPES = (
     *("image/jp2", "image/bmp", "image/gif"),
     *(f"image/x-portable-{content}map" for content in ("any", "pix", "gray", "bit")),
 )
+
+#: Each format that results are written in, and what their files are called; the first is what they get.
+RESULTS = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "tiff": (".tif", ".tiff"), "webp": (".webp",)}
+#: Those of them that hold 16 bits.
+DEEP_RESULTS = ("png", "tiff")

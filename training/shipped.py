@@ -34,7 +34,7 @@ class Shipped:
     def colorize(self, photo: bytes, hints: Sequence[Hint] = ()) -> Pixels:
         """The result of a photo, its file's bytes: sRGB uint8 (H, W, 3), of the photo's size."""
         result = self._colorizer.colorize(self._colorizer.open(photo), Options(hints=tuple(hints)))
-        return decoded(result.jpeg)
+        return decoded(result.file)
 
     def gray(self, photo: bytes) -> Pixels:
         """The photo as the service sees it, without colour: sRGB uint8 (H, W, 3)."""

@@ -213,6 +213,6 @@ def _work(
     colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=jobs < available_cpus())
 
     def colorize(data: bytes) -> bytes:
-        return colorizer.colorize(colorizer.open(data), options).jpeg
+        return colorizer.colorize(colorizer.open(data), options).file
 
     return functools.partial(attempt, colorize, writer)

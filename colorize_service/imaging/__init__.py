@@ -1,4 +1,4 @@
-"""From a client's bytes to a picture, and from a picture and its colours to JPEG bytes.
+"""From a client's bytes to a picture, and from a picture and its colours to a file's bytes.
 
 No other package uses Pillow. This one knows nothing of HTTP, models or files on the disk::
 
@@ -13,6 +13,7 @@ Whatever is wrong with the bytes is an `ImageError`, whose text is a sentence fo
 from colorize_service.imaging.chroma import adjust, shrink
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.jpeg import add_chroma
+from colorize_service.imaging.levels import luma_in_8_bits
 from colorize_service.imaging.photo import Photo, open_photo
 
-__all__ = ["ImageError", "Photo", "add_chroma", "adjust", "open_photo", "shrink"]
+__all__ = ["ImageError", "Photo", "add_chroma", "adjust", "luma_in_8_bits", "open_photo", "shrink"]

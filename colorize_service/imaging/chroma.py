@@ -113,7 +113,7 @@ def _guided(coarse: Bytes, chroma: Bytes, size: tuple[int, int]) -> Shorts:
     enlarged as in He, Sun, "Fast Guided Filter", 2015), the chroma itself is not filtered.
     """
     chroma = chroma.transpose(2, 0, 1)
-    slopes = np.clip(np.rint(64 * _slopes(coarse.astype(np.float32), chroma.astype(np.float32))) + 128, 0, 255)
+    slopes = np.clip(np.rint(64 * chroma_slopes(coarse.astype(np.float32), chroma.astype(np.float32))) + 128, 0, 255)
     planes = np.empty((5, size[1], size[0]), np.int16)
     for plane, band in zip(planes, (coarse, *chroma, *slopes.astype(np.uint8)), strict=True):
         image = Image.fromarray(np.ascontiguousarray(band))
@@ -122,7 +122,7 @@ def _guided(coarse: Bytes, chroma: Bytes, size: tuple[int, int]) -> Shorts:
     return planes
 
 
-def _slopes(luma: Floats, chroma: Floats) -> Floats:
+def chroma_slopes(luma: Floats, chroma: Floats) -> Floats:
     """The slope of chroma (2, h, w) over luma (h, w) in each window of 3x3, by ridge regression: float32 (2, h, w)."""
     means = _mean3(np.concatenate([[luma, luma * luma], chroma, luma * chroma]))
     covariance = means[4:] - means[0] * means[2:4]

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from PIL import Image, ImageChops
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats import avif, bmp, gif, heic, jpeg, jpeg2000, png, ppm, tiff, webp
 from colorize_service.imaging.formats.pillow import blame
-from colorize_service.imaging.formats.source import Source
+from colorize_service.imaging.formats.source import DeepSource, Source
 from colorize_service.imaging.headers import check_size, kind_of
 from colorize_service.imaging.jpeg import encode
 from colorize_service.imaging.levels import in_8_bits
 from colorize_service.imaging.profiles import to_srgb
+
+if TYPE_CHECKING:
+    from colorize_service.imaging.metadata import Metadata, Notes
 
 _READERS: dict[str, Callable[[bytes], Source]] = {
     "JPEG": jpeg.read,
@@ -56,10 +60,11 @@ class Photo:
         size: width and height in pixels, upright (the EXIF orientation applied).
     """
 
-    def __init__(self, source: Source, kind: str):
+    def __init__(self, source: Source, kind: str, data: bytes):
         self.size = source.size[::-1] if source.orientation >= 5 else source.size
         self._source = source
         self._kind = kind
+        self._data = data
 
     def luma(self) -> Bytes:
         """The luminance: uint8 (height, width), upright, Y of BT.601 from sRGB.
@@ -74,6 +79,28 @@ class Photo:
             with blame(self._kind):
                 return source.luma()  # straight into an array, which Pillow would copy
         return np.asarray(self._decoded("L"))
+
+    def luma16(self) -> NDArray[np.uint16] | None:
+        """The luminance in 16 bits, or None where the file has no more than 8, or they can be read in 8 bits only.
+
+        Raises:
+            ImageError: as `luma`.
+        """
+        source = self._source
+        if not isinstance(source, DeepSource):
+            return None
+        from colorize_service.imaging import deep  # here, since few photos have so many bits
+
+        with blame(self._kind):
+            samples = source.decode_deep()
+            luma = None if samples is None else deep.luma_of(samples, source.icc)
+            return None if luma is None else deep.turned(luma, _TURNS.get(source.orientation))
+
+    def metadata(self, notes: "Notes") -> "Metadata":
+        """What a result keeps of the photo's metadata, and what it says of itself."""
+        from colorize_service.imaging.metadata import metadata_of  # here, since the service keeps none
+
+        return metadata_of(self._kind, self._data, self._source.orientation, self.size, notes)
 
     def jpeg(self, quality: int) -> bytes:
         """The picture as a baseline JPEG: upright, sRGB, gray if the file is gray, without any metadata.
@@ -113,7 +140,7 @@ def open_photo(data: bytes, *, max_pixels: int) -> Photo:
         except (IndexError, struct.error):
             raise ImageError(f"The {kind} is cut off: it ends within its header.") from None
     check_size(*source.size, max_pixels)
-    return Photo(source, kind)
+    return Photo(source, kind, data)
 
 
 def _upright_srgb(source: Source, mode: str) -> Image.Image:

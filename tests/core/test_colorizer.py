@@ -47,7 +47,7 @@ def photo(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def colorized(image: Image.Image, options: Options = PLAIN, **given: object) -> bytes:
     made = colorizer(**given)
-    return made.colorize(made.open(encode(image, "PNG")), options).jpeg
+    return made.colorize(made.open(encode(image, "PNG")), options).file
 
 
 def chroma_of(jpeg: bytes) -> np.ndarray:

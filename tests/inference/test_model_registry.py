@@ -52,7 +52,7 @@ def test_it_is_found_by_its_kind_and_warmed_up(sepia):
 def test_the_colorizer_gives_a_photo_of_any_size_its_colours(sepia, size):
     colorizer = Colorizer(sepia, max_pixels=10**7)
     photo = colorizer.open(encode(Image.new("L", size, 120), "PNG"))
-    ycc = shown(colorizer.colorize(photo).jpeg)
+    ycc = shown(colorizer.colorize(photo).file)
     assert ycc.shape == (size[1], size[0], 3)
     assert np.abs(ycc - (120, *TINT)).max() <= 2
 
@@ -60,7 +60,7 @@ def test_the_colorizer_gives_a_photo_of_any_size_its_colours(sepia, size):
 def test_the_colorizer_hands_it_the_options_of_the_request(sepia):
     colorizer = Colorizer(sepia, max_pixels=10**6)
     photo = colorizer.open(encode(Image.new("L", (60, 40), 120), "PNG"))
-    ycc = shown(colorizer.colorize(photo, Options(hints=(Hint(0.5, 0.5, (60, 60, 200)),))).jpeg)
+    ycc = shown(colorizer.colorize(photo, Options(hints=(Hint(0.5, 0.5, (60, 60, 200)),))).file)
     assert ycc[..., 1].min() > 170
 
 

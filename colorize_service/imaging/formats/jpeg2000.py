@@ -32,7 +32,8 @@ def read(data: bytes) -> PillowSource:
     if tiles > MAX_PARTS:
         raise ImageError(f"The JPEG 2000 is damaged: it has more than {MAX_PARTS:,} tiles.")
     clean = functools.partial(_clean, data, head, start, tiles)
-    return PillowSource("JPEG 2000", Jpeg2KImagePlugin.Jpeg2KImageFile, clean, size, icc=icc)
+    is_deep = components == 1 and depths[0] > 8
+    return PillowSource("JPEG 2000", Jpeg2KImagePlugin.Jpeg2KImageFile, clean, size, icc=icc, is_deep=is_deep)
 
 
 def _boxes(data: bytes) -> tuple[bytes, int, bytes | None]:

@@ -5,9 +5,12 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from colorize_service.imaging.errors import ImageError
+from colorize_service.imaging.levels import in_16_bits
 
 # The limit in pixels is an argument of this package, checked before Pillow allocates.
 Image.MAX_IMAGE_PIXELS = None
@@ -31,6 +34,8 @@ class PillowSource:
         mend: changes the opened picture before it is decoded.
         after: changes the decoded picture.
         again: makes other bytes where the first cannot be read, or says what is wrong with the file.
+        is_deep: whether it has more than 8 bits, and Pillow reads them.
+        deep: reads what Pillow does not read of them: 16 bits, (height, width, samples).
     """
 
     kind: str
@@ -42,6 +47,15 @@ class PillowSource:
     mend: Callable[[Image.Image], None] | None = None
     after: Callable[[Image.Image], Image.Image] | None = None
     again: Callable[[], bytes] | None = None
+    is_deep: bool = False
+    deep: Callable[[], NDArray[np.uint16]] | None = None
+
+    def decode_deep(self) -> NDArray[np.uint16] | None:
+        if self.deep:
+            with blame(self.kind):
+                return self.deep()
+        gray = in_16_bits(self.decode(gray=True)) if self.is_deep else None
+        return None if gray is None else gray[..., None]
 
     def decode(self, *, gray: bool) -> Image.Image:
         try:

@@ -1,10 +1,13 @@
 """PNG (third edition): which of its chunks the pixels need, and whether these are whole."""
 
 import functools
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from colorize_service.imaging.errors import ImageError
@@ -103,6 +106,7 @@ def read(data: bytes) -> PillowSource:
         _profile(bodies),
         functools.partial(_scale_transparency, depth=depth),
         again=functools.partial(_repacked, data, head, header),
+        deep=functools.partial(_deep, data, bodies) if depth == 16 else None,
     )
 
 
@@ -173,10 +177,20 @@ def _clean(data: bytes, head: Pieces) -> bytes:
 
 def _repacked(data: bytes, head: Pieces, header: bytes) -> bytes:
     """The same with an end of its own, for a file that has all of its pixels and no sound end behind them."""
+    packer = zlib.compressobj(1)
+    repacked = [packer.compress(rows) for rows in _rows(data, header)]
+    return b"".join([*head, *_chunk(b"IDAT", b"".join([*repacked, packer.flush()])), *_chunk(b"IEND", b"")])
+
+
+def _rows(data: bytes, header: bytes) -> Iterator[bytes]:
+    """The rows with their filters, in pieces.
+
+    Raises:
+        ImageError: a part is missing, or has changed since it was written.
+    """
     packed, whole = _pixels(data)
-    missing = _unpacked_size(header)
-    unpacker, packer = zlib.decompressobj(-zlib.MAX_WBITS), zlib.compressobj(1)
-    repacked, check = [], 1
+    missing, check = _unpacked_size(header), 1
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     joined = b"".join(packed)
     if len(joined) < 2 or joined[0] & 15 != 8 or joined[1] & 0x20:
         raise ImageError("The PNG is damaged and cannot be read.")
@@ -187,17 +201,48 @@ def _repacked(data: bytes, head: Pieces, header: bytes) -> bytes:
             if not rows:
                 raise ImageError("The PNG is cut off: a part of its pixels is missing.")
             rest, missing, check = unpacker.unconsumed_tail, missing - len(rows), zlib.adler32(rows, check)
-            repacked.append(packer.compress(rows))
+            yield rows
     if not whole and len(unpacker.unused_data) >= 4 and int.from_bytes(unpacker.unused_data[:4], "big") != check:
         raise ImageError("The PNG is damaged: its pixels have changed since it was written.")
-    return b"".join([*head, *_chunk(b"IDAT", b"".join([*repacked, packer.flush()])), *_chunk(b"IEND", b"")])
+
+
+def _deep(data: bytes, bodies: dict[bytes, bytes]) -> NDArray[np.uint16]:
+    """The samples of 16 bits, of which Pillow reads gray ones only: (height, width, samples), alpha last.
+
+    A filter takes each byte with the one of the same place in the pixel beside it. So the high bytes of all samples are
+    a picture of 8 bits with these filters, and the low bytes are another.
+    """
+    header = bodies[b"IHDR"]
+    channels = _CHANNELS[header[9]]
+    rows = np.frombuffer(b"".join(_rows(data, header)), np.uint8)
+    planes = []
+    for which in (0, 1):
+        parts, at = [], 0
+        for columns, height in _sizes(header):
+            each = rows[at : at + height * (1 + 2 * channels * columns)].reshape(height, -1)
+            parts += [np.concatenate([each[:, :1], each[:, 1 + which :: 2]], axis=1).tobytes()]
+            at += each.size
+        half = [_SIGNATURE, *_chunk(b"IHDR", header[:8] + b"\x08" + header[9:])]
+        half += [*_chunk(b"IDAT", zlib.compress(b"".join(parts), 0)), *_chunk(b"IEND", b"")]
+        image = PngImagePlugin.PngImageFile(io.BytesIO(b"".join(half)))
+        planes.append(np.asarray(image).reshape(image.height, image.width, channels))
+    samples: NDArray[np.uint16] = planes[0].astype(np.uint16) << 8 | planes[1]
+    if len(bodies.get(b"tRNS", b"")) == 2 * channels:
+        clear = (samples == np.frombuffer(bodies[b"tRNS"], ">u2")).all(axis=2, keepdims=True)
+        samples = np.concatenate([samples, np.where(clear, 0, 65535).astype(np.uint16)], axis=2)
+    return samples
+
+
+def _sizes(header: bytes) -> Iterator[tuple[int, int]]:
+    """Columns and rows of each pass that has any."""
+    width, height, _, _, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    for left, top, across, down in _PASSES if interlaced else [(0, 0, 1, 1)]:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            yield columns, rows
 
 
 def _unpacked_size(header: bytes) -> int:
     """Bytes of all rows with their filters (7.2)."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-    bits, size = depth * _CHANNELS[colour], 0
-    for left, top, across, down in _PASSES if interlaced else [(0, 0, 1, 1)]:
-        columns, rows = -((left - width) // across), -((top - height) // down)
-        size += rows * (1 + (columns * bits + 7) // 8) if columns > 0 and rows > 0 else 0
-    return size
+    bits = header[8] * _CHANNELS[header[9]]
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in _sizes(header))

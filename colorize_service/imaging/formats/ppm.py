@@ -21,6 +21,8 @@ def read(data: bytes) -> PillowSource:
     if not found:
         raise ImageError("The PPM is damaged: its header says no width and height.")
     size = int(found[1]), int(found[2])
+    is_deep = False
     if min(size) > 0:
-        opened("PPM", PpmImagePlugin.PpmImageFile, data).close()
-    return PillowSource("PPM", PpmImagePlugin.PpmImageFile, lambda: data, size)
+        with opened("PPM", PpmImagePlugin.PpmImageFile, data) as image:
+            is_deep = image.mode in ("I", "F")
+    return PillowSource("PPM", PpmImagePlugin.PpmImageFile, lambda: data, size, is_deep=is_deep)

@@ -1,7 +1,9 @@
 """What every format gives: a picture whose header is read, and that can be decoded."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -26,5 +28,17 @@ class Source(Protocol):
 
         Args:
             gray: the caller wants the luminance alone, and the picture has no profile.
+        """
+        ...
+
+
+@runtime_checkable
+class DeepSource(Source, Protocol):
+    """A picture that may have more than 8 bits."""
+
+    def decode_deep(self) -> NDArray[np.uint16] | None:
+        """The samples in 16 bits, (height, width, n): 1 gray, 3 RGB, with an alpha behind them 2 or 4.
+
+        None where the file has no more than 8 bits, or they are of a kind that is read in 8 bits only.
         """
         ...

@@ -16,7 +16,7 @@ from colorize_service.imaging.formats import jpeg
 from colorize_service.imaging.formats import tiff_layout as tags
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout, layout_of
 from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_fax, read_jpegs, read_parts
-from colorize_service.imaging.levels import Range, levels
+from colorize_service.imaging.levels import MOST_8, MOST_16, Levels, Range, levels
 
 #: Bits of a sample by photometric interpretation and kind of number.
 DEPTHS = {
@@ -62,12 +62,30 @@ class TiffSource:
             ink = read_fax(parts) != 0
             return Image.fromarray(ink if layout.photometric else ~ink)
         alpha = _alpha_of(layout)
+        return self._image(self._samples(parts, alpha, MOST_8), alpha[1] if alpha else 0)
+
+    def decode_deep(self) -> npt.NDArray[np.uint16] | None:
+        layout = self.layout
+        if layout.bits <= 8 or layout.photometric not in (tags.WHITE_IS_ZERO, tags.BLACK_IS_ZERO, tags.RGB):
+            return None
+        alpha = _alpha_of(layout)
+        samples = self._samples(Parts(self.data, layout), alpha, MOST_16).astype(np.uint16, copy=False)
+        if alpha and alpha[1] == -1 and not samples[..., -1].any():
+            return samples[..., :-1]  # as in `_image`
+        if alpha and alpha[1] == 1:  # the colours are multiplied by it
+            opaque = np.maximum(samples[..., -1:].astype(np.float32), 1)
+            samples[..., :-1] = np.minimum(np.rint(samples[..., :-1] * (MOST_16 / opaque)), MOST_16)
+        return samples
+
+    def _samples(self, parts: Parts, alpha: tuple[int, int] | None, most: int) -> Levels:
+        """The samples of the colours and of alpha, each as 0..`most`."""
+        layout = self.layout
         colours = tags.COLOURS[layout.photometric]
         kept = list(range(colours)) + ([colours + alpha[0]] if alpha else [])
         if layout.compression == tags.JPEG and layout.photometric == tags.YCBCR:
             kept = [0, 1, 2]
         black, white = self._range(parts)
-        pixels = np.empty((self.size[1], self.size[0], len(kept)), np.uint8)
+        pixels: Levels = np.empty((self.size[1], self.size[0], len(kept)), np.uint8 if most == MOST_8 else np.uint16)
         for plane, (left, top, samples) in self._read(parts):
             here = pixels[top : top + samples.shape[0], left : left + samples.shape[1]]
             for i, sample in enumerate(kept):
@@ -75,8 +93,10 @@ class TiffSource:
                     continue
                 values = samples[..., 0 if layout.separate else sample]
                 is_alpha = i >= colours
-                here[..., i] = _in_8_bits(values, layout, *((0, 2**layout.bits - 1) if is_alpha else (black, white)))
-        return self._image(pixels, alpha[1] if alpha else 0)
+                low, high = (0.0, 2.0**layout.bits - 1) if is_alpha else (black, white)
+                deep = most > MOST_8
+                here[..., i] = levels(values, low, high, most) if deep else _in_8_bits(values, layout, low, high)
+        return pixels
 
     def _read(self, parts: Parts) -> Iterator[tuple[int, Part]]:
         return read_jpegs(parts) if self.layout.compression == tags.JPEG else read_parts(parts)
@@ -109,7 +129,7 @@ class TiffSource:
                 black, white = found.ends(*WHITES[layout.form])
         return (white, black) if layout.photometric == tags.WHITE_IS_ZERO else (black, white)
 
-    def _image(self, pixels: npt.NDArray[np.uint8], alpha: int) -> Image.Image:
+    def _image(self, pixels: Levels, alpha: int) -> Image.Image:
         photometric = self.layout.photometric
         if photometric == tags.PALETTE:
             pixels = np.concatenate([self._palette()[pixels[..., 0]], pixels[..., 1:]], axis=2)

@@ -63,6 +63,7 @@ class Layout:
 
     Attributes:
         order: ``<`` or ``>``, the bytes' order.
+        directory: where the page's directory stands.
         tags: values of the tags that are needed, by number.
         size: width and height in pixels.
         bits, form, samples: of a sample: its bits and what kind of number it is; samples of a pixel.
@@ -72,6 +73,7 @@ class Layout:
     """
 
     order: str
+    directory: int
     tags: dict[int, Values]
     size: tuple[int, int]
     bits: int
@@ -113,7 +115,7 @@ def layout_of(data: bytes) -> Layout:
     Raises:
         ImageError: the directory is cut off or damaged, or the page is a camera's raw data.
     """
-    order, tags = _first_page(data)
+    order, at, tags = _first_page(data)
     size = _one(tags, WIDTH, 0), _one(tags, HEIGHT, 0)
     photometric = _one(tags, PHOTOMETRIC, -1)
     if photometric in _RAW:
@@ -129,6 +131,7 @@ def layout_of(data: bytes) -> Layout:
     extra = (extra + [-1] * samples)[: samples - colours]
     layout = Layout(
         order,
+        at,
         tags,
         size,
         int(bits[0]),
@@ -145,10 +148,11 @@ def layout_of(data: bytes) -> Layout:
     return layout
 
 
-def _first_page(data: bytes) -> tuple[str, dict[int, Values]]:
+def _first_page(data: bytes) -> tuple[str, int, dict[int, Values]]:
+    """The order of bytes, and where a directory stands and what it says."""
     order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
     (at,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
-    first: dict[int, Values] | None = None
+    first: tuple[str, int, dict[int, Values]] | None = None
     seen: set[int] = set()
     while at and at not in seen and len(seen) < MAX_PAGES:
         seen.add(at)
@@ -163,11 +167,11 @@ def _first_page(data: bytes) -> tuple[str, dict[int, Values]]:
             # A preview, and directories inside it in one of which the picture itself stands.
             raise ImageError("Sorry, camera raw pictures are not supported. Develop it and send a JPEG.")
         if not reduced:
-            return order, tags
-        first, at = first or tags, following
+            return order, at, tags
+        first, at = first or (order, at, tags), following
     if first is None:
         raise ImageError("The TIFF is damaged: it has no page.")
-    return order, first
+    return first
 
 
 def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[dict[int, Values], int]:

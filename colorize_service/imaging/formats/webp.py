@@ -18,7 +18,7 @@ Chunk = tuple[bytes, memoryview]
 _ALPHA, _ANIMATION = 0x10, 0x02  # of the flags in VP8X
 
 
-def _chunks(body: memoryview) -> tuple[list[Chunk], bool]:
+def chunks_of(body: memoryview) -> tuple[list[Chunk], bool]:
     """Names and bodies, of the last one what there is, and whether that is less than it says."""
     found, at = [], 0
     while at + 8 <= len(body):
@@ -44,7 +44,7 @@ def read(data: bytes) -> PillowSource:
         ImageError: it is cut off or damaged.
     """
     # The length of the whole, behind "RIFF", is not asked: only that of each chunk.
-    chunks, is_short = _chunks(memoryview(data)[12:])
+    chunks, is_short = chunks_of(memoryview(data)[12:])
     parts: dict[bytes, memoryview] = {}
     for name, body in chunks:
         parts.setdefault(name, body)

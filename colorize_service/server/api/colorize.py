@@ -58,7 +58,7 @@ def colorize() -> Response:
             work_ms=_milliseconds(time.perf_counter() - began),
             engine_ms=_milliseconds(result.model_seconds),
         )
-    result_id = parts().storage.put("results", result.jpeg)
+    result_id = parts().storage.put("results", result.file)
     filename = f"{result_id}.jpg"
     return answer(
         Colorized(

@@ -1,0 +1,123 @@
+"""XMP (ISO 16684-1): what a result keeps of its photo's packet, and what it says of itself.
+
+A packet is parsed without what stands before its first element, so that nobody can declare entities.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from xml.dom.minidom import Document, Element
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XMLNS = "http://www.w3.org/2000/xmlns/"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+#: "Edited using Generative AI", the term that IPTC's guidance has for a real photo with parts that a model has made.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+# Not kept: what tells how another program has to develop the file, what identifies it, what is appended to it.
+_FOREIGN = re.compile(
+    r"http://ns\.adobe\.com/(camera-raw-.*|xap/1\.0/mm/|xmp/note/|hdr-gain-map/.*)"
+    r"|http://ns\.google\.com/photos/(1\.0/(?!panorama).*|dd/.*)|http://ns\.apple\.com/(HDRGainMap|pixeldatainfo)/.*"
+)
+# Of other namespaces, what speaks of the old file's pixels and of the program that made it.
+_OLD = {
+    _XMP: {"CreatorTool", "Thumbnails", "PageInfo"},
+    _IPTC: {"DigitalSourceType", "DigitalSourcefileType"},
+    "http://purl.org/dc/elements/1.1/": {"format"},
+    "http://ns.adobe.com/photoshop/1.0/": {
+        *("ICCProfile", "ColorMode", "History", "DocumentAncestors", "TextLayers", "LegacyIPTCDigest"),
+        *("SidecarForExtension", "EmbeddedXMPDigest"),
+    },
+    "http://ns.adobe.com/exif/1.0/": {
+        *("ColorSpace", "PixelXDimension", "PixelYDimension", "ComponentsConfiguration", "CompressedBitsPerPixel"),
+        *("NativeDigest", "MakerNote", "SubjectArea", "SubjectLocation", "CFAPattern", "Gamma"),
+    },
+}
+# Of TIFF's tags only these are not about pixels.
+_TIFF = "http://ns.adobe.com/tiff/1.0/"
+_TIFF_KEPT = {"Make", "Model", "ImageDescription", "Artist", "Copyright", "DateTime"}
+# Faces and other regions, whose place is told in the picture as it was stored.
+_REGIONS = {"http://www.metadataworkinggroup.com/schemas/regions/", "http://ns.microsoft.com/photo/1.2/"}
+_PLACE = re.compile(r".*gps.*|lat(itude)?|lon(g|gitude)?", re.IGNORECASE)
+
+_HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
+_META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
+_ABOUT_RESULT = (
+    f'<rdf:Description rdf:about="%s" xmlns:rdf="{_RDF}" xmlns:xmp="{_XMP}" xmlns:Iptc4xmpExt="{_IPTC}">'
+    f"<xmp:CreatorTool>%s</xmp:CreatorTool>"
+    f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType></rdf:Description>"
+)
+
+
+def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bool = True) -> bytes:
+    """A result's packet.
+
+    Args:
+        made_by: the program and its version.
+        source: the photo's packet.
+        turned: whether the result's pixels lie another way than the photo's.
+        place: whether to keep coordinates.
+
+    Raises:
+        Exception: of any kind, if ``source`` is not sound.
+    """
+    meta = _META % (_ABOUT_RESULT % ("", escape(made_by)))
+    if source:
+        document = _parsed(source)
+        rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+        about = _clean(rdf, turned, place)
+        own = _parsed((_ABOUT_RESULT % (escape(about, {'"': "&quot;"}), escape(made_by))).encode()).documentElement
+        assert own is not None and document.documentElement is not None
+        rdf.appendChild(document.importNode(own, True))
+        meta = document.documentElement.toxml()
+    return "\n".join([_HEAD, meta, _TAIL]).encode()
+
+
+def _parsed(source: bytes) -> "Document":
+    from xml.dom import minidom  # here, since few photos need it
+
+    encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = source.decode(encoding).strip("\0 \r\n\t")
+    start = re.search(r"<[A-Za-z_]", text)
+    return minidom.parseString(text[start.start() if start else 0 :].encode())
+
+
+def _clean(rdf: "Element", turned: bool, place: bool) -> str:
+    """Take out what is not kept, in place. Returns what the packet calls its picture."""
+    about = ""
+    for description in _elements(rdf):
+        about = about or description.getAttributeNS(_RDF, "about")
+        _remove(description, lambda uri, name: _is_old(uri, name, turned))
+    if not place:
+        for each in [rdf, *rdf.getElementsByTagName("*")]:
+            _remove(each, lambda uri, name: bool(_PLACE.fullmatch(name)) or "wgs84_pos" in uri)
+    return about
+
+
+def _is_old(uri: str, name: str, turned: bool) -> bool:
+    if uri == _TIFF:
+        return name not in _TIFF_KEPT
+    if turned and (uri in _REGIONS or name == "ImageRegion"):
+        return True
+    return bool(_FOREIGN.match(uri)) or name in _OLD.get(uri, ())
+
+
+def _remove(element: "Element", unwanted: Callable[[str, str], bool]) -> None:
+    """Remove those attributes and elements in ``element`` whose namespace and name are unwanted."""
+    for child in list(_elements(element)):
+        if unwanted(child.namespaceURI or "", child.localName or ""):
+            element.removeChild(child)
+    for attribute in list(element.attributes.values()):
+        uri = attribute.namespaceURI or ""
+        if uri not in (_XMLNS, _RDF) and unwanted(uri, attribute.localName or ""):
+            element.removeAttributeNode(attribute)
+
+
+def _elements(parent: "Element") -> Iterator["Element"]:
+    for node in parent.childNodes:
+        if node.nodeType == node.ELEMENT_NODE:
+            yield node

@@ -1,0 +1,200 @@
+"""Photos of 16 bits: a result in PNG or TIFF has their luminance, to the last bit that they have."""
+
+import functools
+import io
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from colorize_service.imaging import ImageError, open_photo
+from colorize_service.imaging.profiles import PRIMARIES, make_profile
+from tests.support.pictures.files import chunk
+
+SIZE = (31, 23)
+WHITE = 65535
+
+
+@functools.cache
+def gray() -> np.ndarray:
+    """All kinds of levels: uint16 (h, w)."""
+    rng = np.random.default_rng(4)
+    return np.cumsum(rng.integers(0, 4200, SIZE[::-1]), axis=1).clip(0, WHITE).astype(np.uint16)
+
+
+@functools.cache
+def rgb() -> np.ndarray:
+    """uint16 (h, w, 3)."""
+    return np.stack([gray(), WHITE - gray() // 3, gray() // 2 + 77], axis=2)
+
+
+def luma_of(rgb: np.ndarray) -> np.ndarray:
+    return rgb[..., :3].astype(float) @ [0.299, 0.587, 0.114]
+
+
+def with_alpha(samples: np.ndarray, alpha: int) -> np.ndarray:
+    samples = samples.reshape(*SIZE[::-1], -1)
+    return np.concatenate([samples, np.full_like(samples[..., :1], alpha)], axis=2)
+
+
+def tiff(samples: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    photometric = options.pop("photometric", "rgb" if samples.ndim == 3 else "minisblack")
+    tifffile.imwrite(buffer, samples, photometric=photometric, **options)
+    return buffer.getvalue()
+
+
+def interlaced(samples: np.ndarray) -> bytes:
+    """A PNG of 16 bits in the seven passes of Adam7, each row with a filter of another kind."""
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    packed = b""
+    for left, top, across, down in passes:
+        part = samples[top::down, left::across].astype(">u2")
+        rows = part.view(np.uint8).reshape(len(part), -1).astype(int)
+        before = np.zeros_like(rows[0])
+        for i, row in enumerate(rows):
+            pixel = 2 * samples.shape[2]
+            beside = np.concatenate([np.zeros(pixel, int), row[:-pixel]])
+            kind = i % 4
+            guess = [0, beside, before, (beside + before) // 2][kind]
+            packed, before = packed + bytes([kind]) + ((row - guess) % 256).astype(np.uint8).tobytes(), row
+    header = SIZE[0].to_bytes(4, "big") + SIZE[1].to_bytes(4, "big") + bytes([16, 2, 0, 0, 1])
+    body = imagecodecs.zlib_encode(packed)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def jpeg2000() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(gray()).save(buffer, "JPEG2000", irreversible=False)
+    return buffer.getvalue()
+
+
+def over_white(luma: np.ndarray, alpha: int) -> np.ndarray:
+    return (luma.astype(float) * alpha + WHITE * (WHITE - alpha)) / WHITE
+
+
+EXACT = {
+    "PNG, gray": (lambda: imagecodecs.png_encode(gray()), gray),
+    "PNG, RGB": (lambda: imagecodecs.png_encode(rgb()), lambda: luma_of(rgb())),
+    "PNG, RGB, interlaced": (lambda: interlaced(rgb()), lambda: luma_of(rgb())),
+    "PNG, gray, transparent": (
+        lambda: imagecodecs.png_encode(with_alpha(gray(), 30_000)),
+        lambda: over_white(gray(), 30_000),
+    ),
+    "PNG, RGB, transparent": (
+        lambda: imagecodecs.png_encode(with_alpha(rgb(), 50_001)),
+        lambda: over_white(luma_of(rgb()), 50_001),
+    ),
+    "TIFF, gray": (lambda: tiff(gray()), gray),
+    "TIFF, gray, other order": (lambda: tiff(gray(), byteorder=">"), gray),
+    "TIFF, white is zero": (lambda: tiff(gray(), photometric="miniswhite"), lambda: WHITE - gray().astype(float)),
+    "TIFF, RGB, differences": (
+        lambda: tiff(rgb(), compression="deflate", predictor=True),
+        lambda: luma_of(rgb()),
+    ),
+    "TIFF, RGB, in planes": (
+        lambda: tiff(rgb().transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+        lambda: luma_of(rgb()),
+    ),
+    "TIFF, RGB, transparent": (
+        lambda: tiff(with_alpha(rgb(), 50_001), extrasamples=["unassalpha"]),
+        lambda: over_white(luma_of(rgb()), 50_001),
+    ),
+    "TIFF, floats": (lambda: tiff((gray() / WHITE).astype(np.float32)), gray),
+    "JPEG 2000, gray": (jpeg2000, gray),
+    "PPM, gray": (lambda: b"P5\n%d %d\n65535\n" % SIZE + gray().astype(">u2").tobytes(), gray),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_all_16_bits_of_a_photo_are_read(name):
+    make, wanted = EXACT[name]
+    luma = open_photo(make(), max_pixels=10_000).luma16()
+    assert luma.dtype == np.uint16 and np.abs(luma - wanted()).max() <= 0.51
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_16_bits_are_the_picture_that_the_8_bits_are(name):
+    photo = open_photo(EXACT[name][0](), max_pixels=10_000)
+    assert np.abs(photo.luma16() / 257 - photo.luma()).max() <= 1.5
+
+
+def test_a_turned_photo_of_16_bits_is_turned_upright():
+    upside_down = tiff(gray(), extratags=[(274, 3, 1, 3, True)])
+    photo = open_photo(upside_down, max_pixels=10_000)
+    assert (photo.luma16() == gray()[::-1, ::-1]).all()
+
+
+def gray_profile(curve: bytes) -> bytes:
+    """An ICC profile of one curve, as scanners write them."""
+    tags = {b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3l", 63190, 65536, 54061), b"kTRC": curve}
+    tags[b"desc"] = b"desc" + struct.pack(">LL", 0, 2) + b"-\0" + bytes(78)
+    table, body = struct.pack(">L", len(tags)), b""
+    for name, value in tags.items():
+        table += struct.pack(">4sLL", name, 128 + 4 + 12 * len(tags) + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    head = struct.pack(">L4sL", 128 + len(table) + len(body), bytes(4), 0x02400000) + b"scnrGRAYXYZ "
+    head += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3l", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + table + body
+
+
+def power(exponent: float) -> bytes:
+    return b"curv" + struct.pack(">LLH", 0, 1, round(exponent * 256)) + bytes(2)
+
+
+def parametric(kind: int, *values: float) -> bytes:
+    return b"para" + struct.pack(">LHH", 0, kind, 0) + b"".join(struct.pack(">l", round(v * 65536)) for v in values)
+
+
+def table(exponent: float) -> bytes:
+    points = (65535 * np.linspace(0, 1, 1024) ** exponent).round().astype(">u2")
+    return b"curv" + struct.pack(">LL", 0, 1024) + points.tobytes()
+
+
+# Profile, whether the samples are gray, and the exponent that the profile means.
+PROFILES = {
+    "one number": (gray_profile(power(1.8)), True, 460.8 / 256),
+    "one curve": (gray_profile(table(1.8)), True, 1.8),
+    "a formula": (gray_profile(parametric(0, 1.8)), True, 1.8),
+    "a formula with a straight part": (gray_profile(parametric(3, 1.8, 1, 0, 0, 0)), True, 1.8),
+    "linear gray": (gray_profile(power(1.0)), True, 1.0),
+    "linear colours, gray samples": (make_profile(1.0), True, 1.0),
+    "wide colours, gray samples": (make_profile(2.2, PRIMARIES[9]), True, 2.2),
+    "linear colours": (make_profile(1.0), False, 1.0),
+    "wide colours": (make_profile(1.8, PRIMARIES[9]), False, 1.8),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_scanners_profile_is_applied_at_16_bits(name):
+    """Levels between those of 8 bits stay apart: in 8 bits dark ones would become bands."""
+    icc, is_gray, exponent = PROFILES[name]
+    dark = np.arange(2000, 2000 + SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE[::-1])
+    stored = dark if is_gray else np.repeat(dark[..., None], 3, axis=2)
+    photo = open_photo(tiff(stored, iccprofile=icc), max_pixels=10_000)
+    light = (dark / WHITE) ** exponent
+    wanted = WHITE * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    luma = photo.luma16()
+    assert np.abs(luma - wanted).max() < 40, "it is far from what the profile says"
+    assert len(np.unique(luma)) > 200
+    if name != "linear gray":  # there 8 bits are several levels off
+        assert np.abs(luma / 257 - photo.luma()).max() < 2
+
+
+def test_a_photo_of_8_bits_has_no_16():
+    for data in (tiff(gray().astype(np.uint8)), imagecodecs.png_encode(gray().astype(np.uint8))):
+        assert open_photo(data, max_pixels=10_000).luma16() is None
+
+
+@pytest.mark.parametrize("name", ["PNG, RGB", "TIFF, RGB, differences"])
+def test_a_photo_of_16_bits_that_is_cut_off_is_refused(name):
+    data = EXACT[name][0]()
+    if name.startswith("PNG"):
+        photo = open_photo(data[:-900], max_pixels=10_000)
+    else:
+        photo = open_photo(data[:-100], max_pixels=10_000)
+    with pytest.raises(ImageError):
+        photo.luma16()

@@ -17,6 +17,7 @@ import click
 from colorize_service import __version__
 from colorize_service.cli import streams
 from colorize_service.cli.files import Writer, remove_dead_parts
+from colorize_service.cli.forms import Wanted, form_options, wanted_of
 from colorize_service.cli.options import colorization_options, options_of
 from colorize_service.cli.report import Outcome, Report, say_other_formats
 from colorize_service.cli.tasks import STDOUT, Task, plan
@@ -29,13 +30,15 @@ CLOSELY = 2
 
 _HELP = """Give black-and-white photos their colours.
 
-photo.jpg becomes photo-color.jpg beside it: the same photo, with its own size and detail, as a JPEG. A FOLDER stands
-for the photos in it; "-" reads one photo from standard input and writes the result to standard output.
+photo.jpg becomes photo-color.jpg beside it: the same photo, with its own size and detail, its date, caption and other
+metadata. A FOLDER stands for the photos in it; "-" reads one photo from standard input and writes the result to
+standard output.
 
 \b
   colorize photo.jpg                       photo-color.jpg
   colorize photo.jpg -o coloured.jpg       coloured.jpg
   colorize photos -o coloured --recursive  coloured/…/…-color.jpg, for all in the folder photos
+  colorize scan.tif -o scan-color.tif      a TIFF, of 16 bits if the scan has them
   colorize --hint 0.3,0.6,#208030 a.jpg    what is at that place is green
   colorize serve                           the HTTP service; see colorize serve --help
 
@@ -75,8 +78,9 @@ class Interrupts:
 @click.option(
     "-o",
     "--output",
-    metavar="NAME.jpg|FOLDER",
-    help="Where the result of one photo goes, or a folder for all results; a folder's tree is kept.",
+    metavar="NAME|FOLDER",
+    help="Where the result of one photo goes, or a folder for all results; a folder's tree is kept. "
+    "NAME ends in .jpg, .png, .tif or .webp.",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Take the photos in subfolders too.")
 @click.option("-f", "--force", is_flag=True, help="Replace results that are there already.")
@@ -98,13 +102,14 @@ class Interrupts:
     show_envvar=True,
     help="cuda demands a GPU, auto takes one if it works.",
 )
+@form_options
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="N",
     default=JPEG_QUALITY,
     show_default=True,
-    help="JPEG quality of the results; from 96 on the encoder keeps the luminance most exactly.",
+    help="Of results in JPEG and WebP; from 96 on JPEG keeps the luminance most exactly.",
 )
 @click.option(
     "-j",
@@ -123,12 +128,13 @@ def convert(
     skip_existing: bool,
     as_json: bool,
     jobs: int | None,
-    **model: Any,
+    **how: Any,
 ) -> None:
-    """Plan, load the model, convert, report. ``model``: the keyword arguments of :func:`_work`."""
+    """Plan, load the model, convert, report. ``how``: options of `forms`, and arguments of :func:`_work`."""
     if force and skip_existing:
         raise click.UsageError("--force replaces results, --skip-existing leaves them; give one of the two.")
-    planned = plan(paths, output, recursive)
+    wanted = wanted_of(output, how)
+    planned = plan(paths, output, recursive, wanted.ending)
     tasks = planned.tasks
     _check_standard_output(tasks, as_json)
     writer, report = Writer(force, skip_existing), Report(len(tasks), as_json)
@@ -137,7 +143,7 @@ def convert(
         from colorize_service.process import available_cpus  # here, since it brings ctypes and logging
 
         jobs = min(jobs or available_cpus(), len(tasks))
-        work = _work(writer, jobs, **model)
+        work = _work(writer, jobs, wanted, **how)
         remove_dead_parts({task.result.parent for task in tasks if task.result not in (None, STDOUT)})
         for note in planned.notes:
             click.echo(note, err=True)
@@ -180,7 +186,7 @@ class _UnusableModel(click.ClickException):
 
 
 def _work(
-    writer: Writer, jobs: int, *, bundle: Path | None, device: str, quality: int, **asked: object
+    writer: Writer, jobs: int, wanted: Wanted, *, bundle: Path | None, device: str, quality: int, **asked: object
 ) -> Callable[[Task], Outcome]:
     """Load the model, and return the function that does a task. ``asked``: the fields of ``Options``."""
     # Imported only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
@@ -197,10 +203,11 @@ def _work(
     loading = loader.apply_async(load, (bundle, device, jobs, options.of_the_model()))
     loader.close()
     from colorize_service.cli.photos import MAX_PIXELS, attempt  # imports the rest while the model is loaded
-    from colorize_service.colorizer import Colorizer
+    from colorize_service.colorizer import Colorizer, Form
+    from colorize_service.imaging.metadata import Notes
 
     try:
-        model = loading.get()
+        model, name = loading.get()
     except BundleError as error:
         raise click.BadParameter(str(error), param_hint="--bundle") from None
     except DeviceUnavailable as error:
@@ -210,7 +217,9 @@ def _work(
         raise click.UsageError(taken) from None
     except Exception as error:  # such as a file that ONNX Runtime does not run
         raise _UnusableModel(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
-    colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=jobs < available_cpus())
+    form = Form(wanted.form, Notes(f"{name} (Colorize {__version__})", keep=wanted.keep, place=wanted.place))
+    spread = jobs < available_cpus()
+    colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=spread, form=form)
 
     def colorize(data: bytes) -> bytes:
         return colorizer.colorize(colorizer.open(data), options).file

@@ -9,8 +9,8 @@ from colorize_service.inference.model import KINDS, Model, Setup, check_taken, l
 from colorize_service.process import available_cpus
 
 
-def load(folder: Path | None, device: str, jobs: int, options: Iterable[str]) -> Model:
-    """Load the model. It is not warmed up: its first photo does that.
+def load(folder: Path | None, device: str, jobs: int, options: Iterable[str]) -> tuple[Model, str]:
+    """The model, and its name and version. It is not warmed up: its first photo does that.
 
     Args:
         folder: of the model bundle; None: the embedded model.
@@ -28,4 +28,4 @@ def load(folder: Path | None, device: str, jobs: int, options: Iterable[str]) ->
     threads = max(1, available_cpus() // jobs) if side_by_side else available_cpus()
     model = load_model(bundle, Setup(device=device, threads=threads), warm=False)
     check_taken(model, options)
-    return model
+    return model, f"{bundle.manifest.name} {bundle.manifest.version}"

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-#: How the name of a result ends.
-ENDING = "-color.jpg"
+#: How the name of a result ends, before the suffix of its format.
+ENDING = "-color"
 
 # Of results in any format, and as the page called them once.
 _EARLIER = re.compile(r"(.+)-colou?r\.(jpe?g|png|tiff?|webp)", re.IGNORECASE)

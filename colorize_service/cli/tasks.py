@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from colorize_service.cli import names
-from colorize_service.picture_kinds import SUFFIXES
+from colorize_service.picture_kinds import RESULTS, SUFFIXES
 
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 # Names by which photos in a folder are known; a file given by name may have any.
 PHOTO_SUFFIXES = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
-_JPEG_SUFFIXES = {".jpg", ".jpeg"}
+_RESULT_SUFFIXES = [suffix for suffixes in RESULTS.values() for suffix in suffixes]
 MOST_NAMES = 10  # in one line
 # Files beside photos that nobody takes for photos: texts, sidecars, and what systems leave in folders.
 _BESIDE_PHOTOS = {
@@ -54,14 +54,14 @@ class Plan:
     other_formats: Counter[str]
 
 
-def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str = names.ENDING) -> Plan:
+def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str) -> Plan:
     """The photos to convert, each once: in the order of the arguments, those of a folder in alphabetical order.
 
     Args:
         paths: files, folders, or ``-`` alone for standard input.
-        output: a JPEG file for one photo, a folder, ``-`` for standard output, or None: beside each photo.
+        output: a file for the result of one photo, a folder, ``-`` for standard output, or None: beside each photo.
         recursive: whether to take the photos in subfolders too.
-        ending: of the results' names.
+        ending: of the results' names, such as ``-color.jpg``.
 
     Raises:
         click.UsageError: if two results would be the same file, a result would replace its own photo, or ``output``
@@ -98,8 +98,11 @@ def _is_file(output: str, paths: Sequence[str]) -> bool:
         return False
     if len(paths) > 1 or Path(paths[0]).is_dir():
         raise click.UsageError(f"-o {output} is one file, but there may be several results; name a folder.")
-    if output != "-" and suffix not in _JPEG_SUFFIXES:
-        raise click.UsageError(f"-o {output}: results are JPEG files; name it .jpg, or name a folder.")
+    if output != "-" and suffix not in _RESULT_SUFFIXES:
+        raise click.UsageError(
+            f"-o {output}: results are JPEG, PNG, TIFF or WebP files; name it {', '.join(_RESULT_SUFFIXES)}, "
+            "or name a folder."
+        )
     return True
 
 

@@ -53,6 +53,8 @@ def use(data: bytes) -> bool:
     """Whether it is read; anything but a picture or a sentence fails."""
     try:
         photo = open_photo(data, max_pixels=1_000_000)
+        deep = photo.luma16()
+        assert deep is None or deep.shape[::-1] == photo.size
         sizes = photo.luma().shape[::-1], Image.open(io.BytesIO(photo.jpeg(80))).size
     except ImageError as error:
         sentence = str(error)

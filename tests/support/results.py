@@ -52,3 +52,13 @@ def segments(jpeg: bytes) -> list[str]:
 
 #: What `segments` finds in a JPEG with nothing but the picture in it.
 BASELINE = ["APP0", "DQT", "SOF0", "DHT", "SOS"]
+
+
+def without_metadata(jpeg: bytes) -> bytes:
+    """A JPEG without the applications' segments and comments, but for JFIF's own."""
+    parts, at = [jpeg[:2]], 2
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        parts += [jpeg[at:end]] if jpeg[at + 1] not in (*range(0xE1, 0xF0), 0xFE) else []
+        at = end
+    return b"".join([*parts, jpeg[at:]])

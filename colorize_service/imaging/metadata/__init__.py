@@ -7,7 +7,6 @@ note. Broken metadata are dropped without a word; nobody's photo is refused for 
 
 import contextlib
 import datetime
-import email.utils
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +87,11 @@ def _kept(found: Found, orientation: int, notes: Notes, metadata: Metadata) -> M
     own = _plausible(exif.resolution_of(kept))
     if density and not own:
         exif.put_resolution(kept, density)
-    texts = {key: text for key, text in found.texts.items() if not key.startswith(_TEXTS_LEFT_OUT)}
+    texts = {
+        key: text
+        for key, text in found.texts.items()
+        if not key.startswith(_TEXTS_LEFT_OUT) and (notes.place or "gps" not in key.lower())
+    }
     _put_texts(kept, texts)
     packet = metadata.xmp
     with contextlib.suppress(Exception):
@@ -114,6 +117,10 @@ def _put_texts(kept: Exif, texts: Mapping[str, str]) -> None:
 
 def _date(text: str) -> str | None:
     """A date as EXIF writes it, from one as RFC 1123 or ISO 8601 does."""
+    if not text:
+        return None
+    import email.utils  # here, since few photos need it
+
     for read in (email.utils.parsedate_to_datetime, datetime.datetime.fromisoformat):
         with contextlib.suppress(ValueError, TypeError):
             return read(text).strftime("%Y:%m:%d %H:%M:%S")

@@ -110,7 +110,7 @@ def _png(data: bytes, found: Found) -> None:
                     raw[key[len(_RAW_PROFILE) :]] = bytes.fromhex("".join(lines[2:]))
                 elif key == _XMP_KEY:
                     found.xmp = found.xmp or text.encode()
-                elif len(found.texts) < _MAX_SEGMENTS:
+                elif len(found.texts) < _MAX_SEGMENTS and 1 <= len(key) <= 79:
                     found.texts.setdefault(key, text)
     # As ImageMagick and others write what PNG had no place for.
     found.iptc = iptc.of_photoshop(raw.get("iptc", b"")) or raw.get("iptc", b"")

@@ -5,8 +5,8 @@ A packet is parsed without what stands before its first element, so that nobody 
 
 import re
 from collections.abc import Callable, Iterator
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from xml.dom.minidom import Document, Element
@@ -70,7 +70,7 @@ def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bo
         document = _parsed(source)
         rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
         about = _clean(rdf, turned, place)
-        own = _parsed((_ABOUT_RESULT % (escape(about, {'"': "&quot;"}), escape(made_by))).encode()).documentElement
+        own = _parsed((_ABOUT_RESULT % (escape(about), escape(made_by))).encode()).documentElement
         assert own is not None and document.documentElement is not None
         rdf.appendChild(document.importNode(own, True))
         meta = document.documentElement.toxml()

@@ -1,7 +1,6 @@
 """Converting a photo: from a file to a file, or to a sentence that tells why not."""
 
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 from colorize_service.cli import streams
@@ -63,10 +62,13 @@ def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, t
 
 
 def _read(source: Path) -> bytes:
-    with open(streams.STDIN if source == STDIN else source, "rb", closefd=source != STDIN) as file:
+    pieces, size = [], 0
+    with open(streams.STDIN if source == STDIN else source, "rb", buffering=0, closefd=source != STDIN) as file:
         # In pieces: one read of at most MAX_BYTES would allocate as much.
-        pieces = iter(lambda: file.read(_PIECE), b"")
-        return b"".join(islice(pieces, MAX_BYTES // _PIECE + 1))
+        while size <= MAX_BYTES and (piece := streams.read(file.fileno(), _PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+    return b"".join(pieces)
 
 
 def _reason(error: OSError) -> str:

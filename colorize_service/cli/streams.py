@@ -43,6 +43,19 @@ def is_closed(descriptor: int) -> bool:
     return descriptor in _closed
 
 
+def read(descriptor: int, size: int) -> bytes:
+    """At most ``size`` bytes, as soon as there are some; none at the end.
+
+    Raises:
+        OSError: if that is not possible.
+    """
+    while True:
+        try:
+            return os.read(descriptor, size)
+        except BlockingIOError:  # whoever shares the pipe or terminal made it so
+            select.select([descriptor], [], [])
+
+
 def write(descriptor: int, data: "ReadableBuffer") -> None:
     """Write all of ``data``, and wait where there is no room for it at the moment.
 

@@ -5,6 +5,8 @@ import json
 import os
 import pty
 import subprocess
+import time
+from subprocess import PIPE
 
 import pytest
 
@@ -174,3 +176,19 @@ def test_an_output_that_is_full_for_a_moment_is_waited_for(shell, tmp_path):
         wait_until((tmp_path / "a-color.jpg").exists, 30)
         assert reader.read().endswith(b"\0a-color.jpg\n")
     assert process.wait(timeout=30) == 0
+
+
+def test_an_input_that_comes_in_pieces_and_late_is_waited_for(shell, tmp_path):
+    content = (tmp_path / "a.jpg").read_bytes()
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(writing, "wb", buffering=0) as writer:
+        with os.fdopen(reading) as source:
+            process = subprocess.Popen(
+                [*COMMAND, "-"], cwd=tmp_path, env=ENVIRONMENT, stdin=source, stdout=PIPE, stderr=PIPE
+            )
+        for piece in (content[:100], content[100:]):
+            time.sleep(1)  # it has read what there was, or will: the outcome is the same
+            writer.write(piece)
+    result, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"") and decode(result).shape == (48, 64, 3)

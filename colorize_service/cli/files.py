@@ -25,7 +25,7 @@ class Writer:
 
     def __init__(self, force: bool, skip: bool = False):
         """``force``: replace files that exist already; ``skip``: a photo that has a result needs no other."""
-        self._force, self._skip = force, skip
+        self._force, self.skipping = force, skip
         self._lock = threading.Lock()
         self._stopped = False
         self._unfinished: set[Path] = set()
@@ -37,7 +37,7 @@ class Writer:
 
     def skips(self, path: Path) -> bool:
         """Whether what exists at ``path`` is a result that is to be left; folders and empty files are none."""
-        return self._skip and path.is_file() and path.stat().st_size > 0
+        return self.skipping and path.is_file() and path.stat().st_size > 0
 
     def write(self, path: Path, data: bytes) -> None:
         """Write ``data`` to ``path``, and make its folder if that is missing.

@@ -28,7 +28,7 @@ def attempt(colorize: Callable[[bytes], bytes], writer: Writer, task: Task) -> O
     except ResultExists:
         if writer.skips(task.result):
             return Outcome(task, None, skipped=True)
-        problem = f"{shown(task.result)} is there already; --force replaces it, --skip-existing leaves it."
+        problem = f"{shown(task.result)} is there already{_ways_out(writer)}"
     except MemoryError:
         problem = "There is not enough memory for it."
     except Stopped:
@@ -59,6 +59,12 @@ def _problem(colorize: Callable[[bytes], bytes], writer: Writer, source: Path, t
     except OSError as error:
         return f"{shown(target)} cannot be written: {_reason(error)}."
     return None
+
+
+def _ways_out(writer: Writer) -> str:
+    if writer.skipping:
+        return ", but it is empty or no file; --force replaces a file."
+    return "; --force replaces it, --skip-existing leaves it."
 
 
 def _read(source: Path) -> bytes:

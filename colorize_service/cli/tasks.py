@@ -68,6 +68,7 @@ def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str)
             does not suit ``paths``.
     """
     others: dict[str, str] = {}
+    notes: list[str] = []
     if "-" in paths:
         if len(paths) > 1:
             raise click.UsageError("'-' is standard input and stands alone.")
@@ -83,7 +84,8 @@ def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str)
     else:
         folder = None if output is None else Path(output)
         tasks = [task for path in paths for task in _tasks(Path(path), folder, recursive, ending, others)]
-    tasks, notes = _apart(_photos_only(tasks), ending)
+        tasks, notes = _apart(_photos_only(tasks), ending)
+        tasks = _named_as_before(tasks, ending)
     for task in tasks:
         if task.result is not None and _identity(task.source) == _identity(task.result):
             raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")
@@ -143,9 +145,19 @@ def _photos_only(tasks: list[Task]) -> list[Task]:
     kept = {}
     for task in tasks:
         of = names.coloured(task.source.name)
-        if task.result is None or of is None or _identity(task.source.parent / of) not in known:
+        if (
+            task.result is None
+            or of is None
+            or not known & {_identity(task.source.parent / name) for name in _named(of)}
+        ):
             kept[_identity(task.source), task.result and _identity(task.result)] = task
     return list(kept.values())
+
+
+def _named(of: str) -> set[str]:
+    """How the photo of a result may be named in a run: of ``x.tif-color.jpg`` it may be the ``x.jpg`` beside it."""
+    photo = Path(of)
+    return {of, photo.stem} if photo.suffix.lower() in PHOTO_SUFFIXES else {of}
 
 
 def _apart(tasks: list[Task], ending: str) -> tuple[list[Task], list[str]]:
@@ -187,6 +199,17 @@ def _check_names(tasks: list[Task]) -> None:
 
 def _with_whole_name(task: Task, ending: str) -> Task:
     return task if task.result is None else replace(task, result=names.whole(task.source, task.result.parent, ending))
+
+
+def _named_as_before(tasks: list[Task], ending: str) -> list[Task]:
+    """The tasks; a photo's result keeps its whole name if it got that in a run with another photo of the name."""
+    taken = {_identity(task.result) for task in tasks if task.result is not None}
+    named = []
+    for task in tasks:
+        whole = _with_whole_name(task, ending)
+        before = whole.result is not None and os.path.lexists(whole.result) and _identity(whole.result) not in taken
+        named.append(whole if before else task)
+    return named
 
 
 def _identity(path: Path) -> str:

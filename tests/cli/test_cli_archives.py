@@ -38,7 +38,9 @@ def test_what_is_no_result_is_not_taken_for_one(colorize, tmp_path, scan):
     (tmp_path / "a-color.jpg").touch()
     (tmp_path / "b-color.jpg").mkdir()
     done = colorize("a.jpg", "b.jpg", "--skip-existing")
-    assert done.returncode == 1 and done.stderr.count("is there already") == 2
+    assert done.returncode == 1
+    for name in ("a", "b"):
+        assert f"{name}-color.jpg is there already, but it is empty or no file; --force replaces a file." in done.stderr
 
 
 def test_photos_that_share_a_name_get_a_result_each_and_the_same_ones_in_each_run(colorize, tmp_path, scan):
@@ -54,6 +56,17 @@ def test_photos_that_share_a_name_get_a_result_each_and_the_same_ones_in_each_ru
         assert times(tmp_path) == before
 
 
+@pytest.mark.parametrize("photos", [["x.jpg"], ["x.jpg", "x.jpg-color.jpg", "x.tif-color.jpg"]])
+def test_a_photo_whose_partner_is_not_in_the_run_any_more_is_not_coloured_again(colorize, tmp_path, scan, photos):
+    for name in ("x.tif", "x.jpg"):
+        (tmp_path / name).write_bytes(scan[name[2:]])
+    assert colorize(".").returncode == 0
+    before = names(tmp_path)
+    done = colorize(*photos, "--skip-existing")  # several are what the shell makes of *.jpg
+    assert (done.returncode, done.stderr) == (0, "0 of 1 photo colorized, 1 skipped.\n")
+    assert names(tmp_path) == before
+
+
 def test_the_result_of_one_photo_is_never_taken_for_that_of_another_that_came_later(colorize, tmp_path, scan):
     (tmp_path / "x.tif").write_bytes(scan["tif"])
     assert colorize(".").stdout == "x-color.jpg\n"
@@ -66,6 +79,14 @@ def test_a_whole_name_that_is_another_photos_short_one_goes_to_one_of_them(color
     for name in ("x.tif", "x.jpg", "x.jpg.png"):
         (tmp_path / name).write_bytes(scan[name[-3:]])
     assert sorted(colorize(".").stdout.split()) == ["x.jpg-color.jpg", "x.jpg.png-color.jpg", "x.tif-color.jpg"]
+
+
+def test_a_photo_does_not_take_the_result_of_another_in_the_run_for_its_own(colorize, tmp_path, scan):
+    for name in ("x.jpg", "x.jpg.png"):
+        (tmp_path / name).write_bytes(scan[name[-3:]])
+    for said in ("2 of 2 photos colorized.", "0 of 2 photos colorized, 2 skipped."):
+        assert said in colorize(".", "--skip-existing").stderr
+    assert names(tmp_path) == ["x-color.jpg", "x.jpg", "x.jpg-color.jpg", "x.jpg.png"]
 
 
 def test_files_of_other_formats_are_counted_and_what_lies_beside_photos_is_not(colorize, tmp_path, scan):

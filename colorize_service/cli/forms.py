@@ -54,7 +54,9 @@ class Wanted:
     @property
     def ending(self) -> str:
         """How the results' names end."""
-        return names.ENDING + RESULTS[_FORMAT_OF_LAYER if self.form == LAYER else self.form][0]
+        if self.form == LAYER:
+            return names.LAYER + RESULTS[_FORMAT_OF_LAYER][0]
+        return names.ENDING + RESULTS[self.form][0]
 
 
 def form_options(command: Command) -> Command:

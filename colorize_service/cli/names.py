@@ -5,9 +5,10 @@ from pathlib import Path
 
 #: How the name of a result ends, before the suffix of its format.
 ENDING = "-color"
+LAYER = "-color-layer"
 
 # Of results in any format, and as the page called them once.
-_EARLIER = re.compile(r"(.+)-colou?r\.(jpe?g|png|tiff?|webp)", re.IGNORECASE)
+_EARLIER = re.compile(r"(.+)-colou?r(-layer)?\.(jpe?g|png|tiff?|webp)", re.IGNORECASE)
 
 
 def result(source: Path, folder: Path, ending: str) -> Path:

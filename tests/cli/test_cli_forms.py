@@ -35,7 +35,7 @@ def dated(photo):
         (["--format", "webp", "-o", "out"], "out/photo-color.webp", "WEBP"),
         (["-o", "new.TIFF"], "new.TIFF", "TIFF"),
         (["-o", "new.png", "--format", "png"], "new.png", "PNG"),
-        (["--layer"], "photo-color.png", "PNG"),
+        (["--layer"], "photo-color-layer.png", "PNG"),
         (["--layer", "-o", "layer.png"], "layer.png", "PNG"),
     ],
 )
@@ -48,8 +48,9 @@ def test_results_have_the_format_and_the_names_that_are_asked_for(colorize, phot
 
 
 def test_a_second_run_in_another_format_does_not_colour_the_first_ones_results(colorize, photo):
-    assert colorize(".", "--format", "png").returncode == colorize(".", "--format", "tiff").returncode == 0
-    assert names(photo.parent) == ["photo-color.png", "photo-color.tif", "photo.jpg"]
+    for arguments in (["--format", "png"], ["--layer", "--skip-existing"], ["--format", "tiff"]):
+        assert colorize(".", *arguments).returncode == 0
+    assert names(photo.parent) == ["photo-color-layer.png", "photo-color.png", "photo-color.tif", "photo.jpg"]
 
 
 def test_standard_output_gets_the_format_that_is_asked_for(colorize, gray_jpeg):

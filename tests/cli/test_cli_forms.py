@@ -14,6 +14,8 @@ from tests.support import exiftool
 from tests.support.command import names
 from tests.support.results import BASELINE, photo_of, segments, without_metadata
 
+pytestmark = pytest.mark.slow  # many files, and other programs that read them
+
 KEPT = {"DateTimeOriginal": "1944:06:06 06:30:00", "ImageDescription": "Großmutter", "Copyright": "© Zoë"}
 PLACE = ("GPSLatitude", "GPSLatitudeRef")
 

@@ -14,6 +14,8 @@ from colorize_service.imaging import ImageError, open_photo
 from colorize_service.imaging.profiles import PRIMARIES, make_profile
 from tests.support.pictures.files import chunk
 
+pytestmark = pytest.mark.slow  # many files, and other programs that read them
+
 SIZE = (31, 23)
 WHITE = 65535
 

@@ -16,6 +16,8 @@ from colorize_service.imaging import ImageError, add_chroma, results, shrink
 from colorize_service.imaging.results import Planes, webp
 from tests.support.results import decoded, flat_chroma, luma_shown, photo_of, wild_chroma
 
+pytestmark = pytest.mark.slow  # many files, and other programs that read them
+
 FORMS = ["png", "tiff"]
 DEPTHS = [np.uint8, np.uint16]
 

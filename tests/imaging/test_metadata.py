@@ -23,6 +23,8 @@ from tests.support import exiftool
 from tests.support.pictures.files import chunk
 from tests.support.results import flat_chroma
 
+pytestmark = pytest.mark.slow  # many files, and other programs that read them
+
 NOTES = Notes("A Model 1.2 (Colorize 3.4)")
 SUFFIXES = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp"}
 SIZE = (48, 32)

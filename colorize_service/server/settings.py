@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         ge=1,
         description="How long an idle connection is kept open; longer than the proxy in front keeps its own.",
     )
-    header_fields: int = Field(default=100, ge=20, le=1000, description="Most headers of a request; beyond: `400`.")
+    header_fields: int = Field(default=100, ge=20, le=1000, description="Most headers of a request; beyond: `431`.")
     graceful_timeout: int = Field(
         default=90, gt=0, description="How long a stopping server lets requests in work finish."
     )

@@ -9,7 +9,7 @@ RUN case "$VARIANT" in cpu|cuda) ;; *) echo "VARIANT is cpu or cuda, not '$VARIA
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 1000 --create-home colorize \
- && install -d -o colorize -g colorize /data
+ && install -d -o colorize -g root -m 775 /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY colorize_service colorize_service

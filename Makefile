@@ -40,6 +40,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.alternatives
 	$(BIN)/python -m benchmarks.cli
+	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page

@@ -12,6 +12,7 @@ from colorize_service.server import api, logs, web
 from colorize_service.server.app_check import AppCheckVerifier
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.engine import Engine
+from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.parts import Parts, install
 from colorize_service.server.queue import WorkQueue
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
         expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
     )
 
-    wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout, lingering=settings.threads // 4)
+    wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout)
     hops = settings.trusted_proxies
     proxied = ProxyFix(wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else wsgi_app
     app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation does it
@@ -58,6 +59,7 @@ def _parts(settings: Settings) -> Parts:
         storage=_storage(settings),
         engine=_engine(settings, metrics),
         upload_queue=_queue(settings, metrics.watch("upload")),
+        held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
         app_check=_verifier(settings),
     )

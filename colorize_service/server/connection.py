@@ -6,11 +6,8 @@ Where the server is not Gunicorn, and so gives no socket, the deadlines are not 
 
 from __future__ import annotations
 
-import contextlib
-import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING
 
@@ -18,12 +15,15 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import ClosingIterator, LimitedStream
 
+from colorize_service.server.watchdog import LEAST_RATE, Deadline
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READ_SIZE = 64 * 1024
 BODY_READ_SIZE = 512 * 1024  # Gunicorn copies what it has read ahead at each read: fewer reads, fewer copies
 LINGER_SECONDS = 20.0
+MOST_LINGERING = 250
 
 
 class BodyNotReceived(BadRequest):
@@ -36,74 +36,11 @@ def client_gone(environ: WSGIEnvironment) -> bool:
     if client is None:
         return False
     try:
-        readable, _, _ = select.select([client], [], [], 0)
-        return bool(readable) and client.recv(1, socket.MSG_PEEK) == b""
-    except (OSError, ValueError):
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
         return True
-
-
-class Deadline:
-    """A point in time after which a socket is shut down, which wakes the thread that is blocked on it.
-
-    A socket's own timeout would not do: it bounds one ``recv``, and a client that sends a byte a second passes it.
-    """
-
-    def __init__(self, client: socket.socket | None, seconds: float, how: int = socket.SHUT_RD):
-        self.expired = False
-        self._socket, self._seconds, self._how = client, seconds, how
-        self._at: float | None = None
-
-    def start(self) -> None:
-        """Watch the socket until :meth:`cancel`; the clock runs from the first start on."""
-        if self._socket is not None:
-            if self._at is None:
-                self._at = time.monotonic() + self._seconds
-            _watchdog.add(self)
-
-    def cancel(self) -> None:
-        """Watch it no more."""
-        _watchdog.remove(self)
-
-    def check(self, now: float) -> None:
-        """Shut the socket down if the time has come; ``now`` is of :func:`time.monotonic`."""
-        if self._socket is not None and self._at is not None and now >= self._at and not self.expired:
-            self.expired = True
-            with contextlib.suppress(OSError):  # closed in the meantime
-                self._socket.shutdown(self._how)
-
-
-class _Watchdog:
-    """One thread of the process, running only while there are deadlines, looks at all of them twice a second."""
-
-    def __init__(self) -> None:
-        self._deadlines: set[Deadline] = set()
-        self._lock = threading.Lock()
-        self._running = False
-
-    def add(self, deadline: Deadline) -> None:
-        with self._lock:
-            self._deadlines.add(deadline)
-            if not self._running:
-                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
-                self._running = True
-
-    def remove(self, deadline: Deadline) -> None:
-        with self._lock:
-            self._deadlines.discard(deadline)
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(0.5)
-            with self._lock:
-                if not self._deadlines:
-                    self._running = False
-                    return
-                now = time.monotonic()
-                for deadline in self._deadlines:
-                    deadline.check(now)
-
-
-_watchdog = _Watchdog()
 
 
 def body_pieces(environ: WSGIEnvironment, most: int) -> Iterator[bytes]:
@@ -144,28 +81,29 @@ def _over(most: int) -> RequestEntityTooLarge:
 class RequestBody:
     """WSGI middleware around the request's body.
 
-    While the application reads it, the whole body must come within ``timeout`` seconds; what goes wrong with it is
-    :class:`BodyNotReceived`. When the application has answered without reading all of it (a refused token, a body
-    over the limit), the rest is read and thrown away, because closing a socket with unread data resets the
-    connection and may destroy the answer on its way (RFC 9112, section 9.6). That is bounded in time, and at most
-    ``lingering`` threads do it at once.
+    While the application reads it, the whole body must come within ``timeout`` seconds, and at ``LEAST_RATE`` at least;
+    what goes wrong with it is :class:`BodyNotReceived`. When the application has answered without reading all of it (a
+    refused token, a body over the limit), the rest is read and thrown away, because closing a socket with unread data
+    resets the connection and may destroy the answer on its way (RFC 9112, section 9.6). That is bounded in time, and
+    done for so many clients at once; a client that waits for leave to send its body has not sent anything.
     """
 
-    def __init__(self, app: WSGIApplication, timeout: float, lingering: int):
+    def __init__(self, app: WSGIApplication, timeout: float):
         self._app = app
         self._timeout = timeout
-        self._lingering = threading.BoundedSemaphore(max(1, lingering))
+        self._lingering = threading.BoundedSemaphore(MOST_LINGERING)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
             return self._app(environ, start_response)
-        body = _Body(environ["wsgi.input"], Deadline(environ.get("gunicorn.socket"), self._timeout))
+        deadline = Deadline(environ.get("gunicorn.socket"), self._timeout, least_rate=LEAST_RATE)
+        body = _Body(environ["wsgi.input"], deadline)
         environ["wsgi.input"] = body
         return ClosingIterator(self._app(environ, start_response), lambda: self._linger(body, environ))
 
     def _linger(self, body: _Body, environ: WSGIEnvironment) -> None:
         body.deadline.cancel()
-        if body.finished or not self._lingering.acquire(blocking=False):
+        if body.finished or body.not_asked_for or not self._lingering.acquire(blocking=False):
             return
         body.deadline = Deadline(environ.get("gunicorn.socket"), LINGER_SECONDS)
         try:
@@ -178,6 +116,30 @@ class RequestBody:
             self._lingering.release()
 
 
+class ExpectedBody:
+    """The body of a client that waits for ``100 Continue``, which it gets when the body is first read.
+
+    Before that it may be refused without having sent anything (RFC 9110, section 10.1.1).
+    """
+
+    def __init__(self, body: IO[bytes], client: socket.socket):
+        self.asked = False
+        self._body, self._socket = body, client
+
+    def read(self, size: int = -1) -> bytes:
+        self._ask()
+        return self._body.read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        self._ask()
+        return self._body.readline(size)
+
+    def _ask(self) -> None:
+        if not self.asked:
+            self.asked = True
+            self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 class _Body:
     """``wsgi.input`` with a deadline, which starts with the first read."""
 
@@ -185,6 +147,11 @@ class _Body:
         self.deadline = deadline
         self.finished = False
         self._stream = stream
+
+    @property
+    def not_asked_for(self) -> bool:
+        """Whether the client waits for leave to send it."""
+        return isinstance(self._stream, ExpectedBody) and not self._stream.asked
 
     def read(self, size: int = -1) -> bytes:
         return self._guarded(self._stream.read, size)

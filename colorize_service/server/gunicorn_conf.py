@@ -1,39 +1,21 @@
 """How Gunicorn hosts the service, wherever it is installed: `colorize serve`. Settings: docs/settings.md."""
 
-import contextlib
 import os
-import shutil
 import sys
-import tempfile
 from typing import cast
 
-_OWN = f"colorize-metrics-{os.getpid()}-"
-_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+from colorize_service.server import figures_folder
 
-
-def _make_own_folder() -> str | None:
-    """A folder of this server's own; None where nothing can be written, not even as STORAGE_DIR."""
-    for place in (None, "/dev/shm", os.environ.get("STORAGE_DIR") or "data"):  # the root may be read-only
-        with contextlib.suppress(OSError):
-            return tempfile.mkdtemp(prefix=_OWN, dir=place)
-    return None
-
-
-# The workers' common figures; Prometheus' client looks for the folder when it is imported. Without one each worker
-# answers for itself.
-if _OWN not in os.environ.get(_SHARED, ""):  # a reload keeps its folder
-    os.environ.pop(_SHARED, None)
-    if _folder := _make_own_folder():
-        os.environ[_SHARED] = _folder
+figures_folder.make_own(os.environ.get("STORAGE_DIR") or "data")  # before Prometheus' client is imported
 
 from flask import Flask  # noqa: E402
 from gunicorn.arbiter import Arbiter  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
-from colorize_service.server.gunicorn_worker import Worker, prepare  # noqa: E402
+from colorize_service.server.gunicorn_request import HeaderLimits, prepare  # noqa: E402
+from colorize_service.server.gunicorn_worker import Worker, most_connections  # noqa: E402
 from colorize_service.server.logs import logging_config  # noqa: E402
-from colorize_service.server.metrics import make_shared_folder  # noqa: E402
 from colorize_service.server.parts import parts_of  # noqa: E402
 from colorize_service.server.settings import Settings, SettingsError  # noqa: E402
 
@@ -42,19 +24,19 @@ try:
 except SettingsError as error:
     sys.exit(f"colorize: cannot start.\n{error}")
 
-prepare()
+prepare(HeaderLimits(settings.header_fields, settings.header_field_bytes, settings.header_bytes))
 
 wsgi_app = "colorize_service.server.wsgi:app"
 _host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
 proc_name = "colorize"
 
-# A photo holds a thread while it is in work or waits; /health and files need others.
 worker_class = Worker
 workers = settings.workers
-threads = settings.threads
-worker_connections = max(1000, 2 * threads)
+worker_connections = most_connections(settings.connections)
+threads = min(settings.threads, worker_connections - 1)
 Worker.header_timeout = settings.header_timeout
+Worker.send_timeout = settings.send_timeout
 
 # ONNX Runtime's threads and CUDA do not survive a fork: each worker makes its own application and model.
 preload_app = False
@@ -68,8 +50,9 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(settings.
 # Forwarded headers are believed by TRUSTED_PROXIES alone (werkzeug's ProxyFix), not by the client's address.
 forwarded_allow_ips = ""
 
-# An App Check token is about 1 kB; one of 100 kB is to get its 401 and not Gunicorn's refusal.
-limit_request_field_size = 256 * 1024
+# HeaderLimits judges each header and all together, in Gunicorn's own parser; a faster one knows nothing of that.
+http_parser = "python"
+limit_request_field_size = settings.header_bytes
 limit_request_fields = settings.header_fields
 
 # Signals and /health are enough to run it; a second service of the same user would fight over the socket.
@@ -80,8 +63,7 @@ logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
     """A worker writes its figures into the folder; whatever cleans temporary folders may have taken that away."""
-    if _SHARED in os.environ:
-        make_shared_folder()
+    figures_folder.make_again()
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -91,10 +73,10 @@ def post_worker_init(worker: Worker) -> None:
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """A worker that has ended holds neither photos nor memory."""
-    if _SHARED in os.environ:
+    if figures_folder.VARIABLE in os.environ:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Arbiter) -> None:
     """Leave no figures behind."""
-    shutil.rmtree(os.environ.get(_SHARED, ""), ignore_errors=True)
+    figures_folder.remove_own()

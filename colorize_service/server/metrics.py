@@ -1,6 +1,5 @@
 """Figures for Prometheus: what is asked of the service, how long it takes, and what it holds."""
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -10,19 +9,13 @@ from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from colorize_service.server import figures_folder
+
 # From a small picture on the embedded model to a large model on a CPU.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 # A client may send any word as its method; each would be a time series of its own.
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-
-_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-
-def make_shared_folder() -> None:
-    """Make the folder in which all workers' figures lie, if it has gone, as systemd's cleaning of /tmp does."""
-    with contextlib.suppress(OSError):
-        Path(os.environ[_SHARED_FOLDER]).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 class Metrics:
@@ -104,11 +97,10 @@ class Metrics:
     def text(self) -> tuple[bytes, str]:
         """All figures in Prometheus' text format, and its content type."""
         registry = self._registry
-        if _SHARED_FOLDER in os.environ:
-            make_shared_folder()
-            if os.path.isdir(os.environ[_SHARED_FOLDER]):
-                registry = CollectorRegistry()
-                MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        figures_folder.make_again()
+        if os.path.isdir(os.environ.get(figures_folder.VARIABLE, "")):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
     def _begin(self) -> None:

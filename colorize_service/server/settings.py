@@ -3,7 +3,7 @@
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -40,14 +40,6 @@ def _interval(value: object) -> object:
 
 def _share_of_cpus(values: dict[str, int]) -> int:
     return max(1, available_cpus() // values.get("workers", 1))
-
-
-def _enough_threads(values: dict[str, Any]) -> int:
-    # Uploads and photos to colorize each have max_in_work turns and max_waiting places; ColorizeNet takes two batches.
-    in_work: int = values.get("max_in_work", 1)
-    waiting: int = values.get("max_waiting", 0)
-    photos: int = max(in_work, 2 * (values.get("max_batch") or GPU_BATCH))
-    return photos + in_work + 2 * waiting + 16
 
 
 class Settings(BaseSettings):
@@ -134,6 +126,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=32 * 2**20, ge=1024, description="Largest request body in bytes; above: `413`."
     )
+    max_held_bytes: int = Field(
+        default=256 * 2**20,
+        ge=1024,
+        description="Bytes of requests that a worker holds at a time while they come and wait, `MAX_UPLOAD_BYTES` "
+        "at least; beyond: `503`.",
+    )
     max_pixels: int = Field(default=50_000_000, ge=1, description="Largest picture in pixels; above: `400`.")
     jpeg_quality: int = Field(
         default=JPEG_QUALITY,
@@ -157,12 +155,20 @@ class Settings(BaseSettings):
         description="ONNX Runtime threads of a worker; unset: the CPU cores divided by `WORKERS`.",
     )
     threads: int = Field(
-        default_factory=_enough_threads,
-        ge=1,
-        description="Request threads of a worker; unset: enough for all that is in work or waiting, and 16 more.",
+        default=16, ge=1, description="Request threads that a worker keeps; others come and go as they are needed."
+    )
+    connections: int = Field(
+        default=1000,
+        ge=10,
+        le=100_000,
+        description="Connections of a worker, idle ones among them; beyond, those that have been idle longest, and "
+        "then the slowest, give way.",
     )
     body_timeout: float = Field(
         default=60, gt=0, description="Longest time a client may take to send its request body."
+    )
+    send_timeout: float = Field(
+        default=120, gt=0, description="Longest time a client may go without taking anything of its answer."
     )
     header_timeout: float = Field(
         default=10, gt=0, description="Longest time a client may take to send its request headers."
@@ -173,6 +179,17 @@ class Settings(BaseSettings):
         description="How long an idle connection is kept open; longer than the proxy in front keeps its own.",
     )
     header_fields: int = Field(default=100, ge=20, le=1000, description="Most headers of a request; beyond: `431`.")
+    header_field_bytes: int = Field(
+        default=16 * 2**10,
+        ge=4 * 2**10,
+        description="Largest header of a request in bytes, with its name; above: `431`, but `401` if it is the token.",
+    )
+    header_bytes: int = Field(
+        default=64 * 2**10,
+        ge=8 * 2**10,
+        le=2**20,
+        description="Largest headers of a request together, in bytes; above: `431`.",
+    )
     graceful_timeout: int = Field(
         default=90, gt=0, description="How long a stopping server lets requests in work finish."
     )

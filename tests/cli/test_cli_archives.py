@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import encode
 from tests.support.command import names
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scan(gray_photo) -> dict[str, bytes]:

@@ -14,6 +14,8 @@ from tests.conftest import decode, encode
 from tests.support.command import COMMAND, ENVIRONMENT
 from tests.support.service import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def test_standard_input_becomes_standard_output(colorize, photo, gray_jpeg):
     colorize("photo.jpg")

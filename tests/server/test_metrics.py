@@ -15,7 +15,7 @@ from tests.support import needs
 from tests.support.figures import samples, value, wait_for_photos
 from tests.support.gateway import Nginx
 from tests.support.http import NO_SUCH_ID, assert_error
-from tests.support.service import ROOT, free_port, wait_until
+from tests.support.service import ROOT, Service, free_port, wait_until
 
 WORKERS = 4
 
@@ -144,11 +144,26 @@ def test_nginx_keeps_the_figures_from_the_public(service, tmp_path):
         assert_error(requests.get(f"{nginx.url}/metrics", timeout=5), 404)
 
 
-def test_a_stopped_server_leaves_no_figures_behind(serve, tmp_path):
+def test_a_stopped_server_leaves_no_figures_behind_and_a_killed_one_no_longer_than_to_the_next_start(serve):
     service = serve(WORKERS=2)
-    assert list(tmp_path.glob("colorize-metrics-*"))
+    (killed,) = _folders_of(service)
+    service.kill()
+    assert killed.exists()
+    service.start()
+    (own,) = _folders_of(service)
+    assert not killed.exists()
     service.stop()
-    assert not list(tmp_path.glob("colorize-metrics-*"))
+    assert not own.exists()
+
+
+def test_a_start_leaves_the_figures_of_servers_that_run(service, serve):
+    (theirs,) = _folders_of(service)
+    serve()
+    assert theirs.exists()
+
+
+def _folders_of(service: Service) -> list[Path]:
+    return list(Path("/dev/shm").glob(f"colorize-metrics-{service.pid}-*"))
 
 
 def test_every_figure_is_explained_and_on_the_dashboard(service):

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -32,6 +32,7 @@ class Service:
     """
 
     allowed = True
+    wrapper: Sequence[str] = ()  # a command that runs the service's
 
     def __init__(self, folder: Path, **settings: object):
         self.folder = folder
@@ -59,7 +60,7 @@ class Service:
         assert self.allowed, "a test that starts the service is marked so; see tests/support/needs.py"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn"],
+                [*self.wrapper, sys.executable, "-m", "gunicorn"],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,

@@ -2,12 +2,13 @@
 
 from flask import Flask
 
-from colorize_service.server.api import colorize, errors, health, metrics, model_info, openapi, results, uploads
+from colorize_service.server.api import colorize, errors, forms, health, metrics, model_info, openapi, results, uploads
 
 
 def init_app(app: Flask) -> None:
     """Register the blueprints and the error handlers."""
     for module in (health, model_info, uploads, colorize, results, openapi):
         app.register_blueprint(module.blueprint)
+    app.teardown_request(forms.let_go)
     metrics.init_app(app)
     errors.init_app(app)

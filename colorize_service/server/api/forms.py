@@ -8,6 +8,7 @@ from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 from colorize_service.imaging import Photo, open_photo
 from colorize_service.server.connection import body_pieces, client_gone
 from colorize_service.server.form import Form, read_form
+from colorize_service.server.held_bytes import Share
 from colorize_service.server.parts import parts
 
 
@@ -18,6 +19,7 @@ def request_form() -> Form:
         UnsupportedMediaType: if the body is compressed.
         BadRequest: if the body or the form in it is malformed, with what is wrong.
         RequestEntityTooLarge: if the body or the form is over a limit, with that limit.
+        Busy: if there is no room for it at this time.
     """
     form: Form | None = g.get("form")
     if form is None:
@@ -25,8 +27,22 @@ def request_form() -> Form:
         if coding.lower() not in ("", "identity"):
             raise UnsupportedMediaType("The request's body has a Content-Encoding: send it without one.")
         pieces = body_pieces(request.environ, parts().settings.max_upload_bytes)
-        form = g.form = read_form(request.headers.get("Content-Type", ""), pieces)
+        form = g.form = read_form(request.headers.get("Content-Type", ""), _held().counted(pieces))
     return form
+
+
+def _held() -> Share:
+    """What the current request holds of the bytes that all together may hold."""
+    if "held" not in g:
+        g.held = parts().held_bytes.share()
+    share: Share = g.held
+    return share
+
+
+def let_go(_: BaseException | None = None) -> None:
+    """At a request's end: what it has sent is not held any more."""
+    if "held" in g:
+        _held().end()
 
 
 def read_photo() -> Photo:
@@ -70,6 +86,7 @@ def read_photo_or_upload() -> Photo:
     data = storage.get("originals", image_id) or storage.get("uploads", image_id)
     if data is None or not storage.find("uploads", image_id):
         raise NotFound("There is no upload with this image_id.")
+    _held().add(len(data))
     return open_photo(data, max_pixels=parts().settings.max_pixels)
 
 

@@ -103,14 +103,16 @@ def _converter(profile: ImageCms.ImageCmsProfile, mode: str) -> Convert | None:
     space = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space]
     if mode != space and (mode, space) != ("L", "RGB"):
         return None
-    transform = ImageCms.buildTransform(
-        profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
-    )
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "L":  # 256 levels take no time; optimised, a steep curve is many levels off in the darks
+        flags |= ImageCms.Flags.NOOPTIMIZE
+    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=flags)
     if mode == "CMYK":
         return transform.apply
     probe = _probe(mode)
     moved = transform.apply(probe.convert(space))
-    if np.abs(np.asarray(probe.convert("RGB"), int) - np.asarray(moved, int)).max() <= 2:
+    nearly = 1 if mode == "L" else 2  # levels; a table of 256 costs nothing
+    if np.abs(np.asarray(probe.convert("RGB"), int) - np.asarray(moved, int)).max() <= nearly:
         return None
     if mode == "L":
         table = list(moved.convert("L").tobytes())

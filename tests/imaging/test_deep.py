@@ -5,6 +5,7 @@ import io
 
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image
@@ -75,6 +76,21 @@ def jpeg2000() -> bytes:
     return buffer.getvalue()
 
 
+def heic(samples: np.ndarray, bits: int) -> bytes:
+    """A HEIC that loses nothing but the bits that it has no room for."""
+    mode = {2: "I;16", 3: "RGB;16", 4: "RGBA;16"}[samples.shape[2] if samples.ndim == 3 else 2]
+    buffer = io.BytesIO()
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
+    image = pillow_heif.from_bytes(mode=mode, size=SIZE, data=samples.tobytes())
+    image.save(buffer, quality=-1, chroma=444, matrix_coefficients=0)  # the matrix 0 is RGB itself
+    return buffer.getvalue()
+
+
+def of_bits(samples: np.ndarray, bits: int) -> np.ndarray:
+    """What is left of samples of 16 bits in so many, 0 to 65535."""
+    return np.rint((samples >> 16 - bits) * (WHITE / (2**bits - 1)))
+
+
 def over_white(luma: np.ndarray, alpha: int) -> np.ndarray:
     return (luma.astype(float) * alpha + WHITE * (WHITE - alpha)) / WHITE
 
@@ -108,6 +124,13 @@ EXACT = {
     ),
     "TIFF, floats": (lambda: tiff((gray() / WHITE).astype(np.float32)), gray),
     "JPEG 2000, gray": (jpeg2000, gray),
+    "HEIC, gray, 10 bits": (lambda: heic(gray(), 10), lambda: of_bits(gray(), 10)),
+    "HEIC, RGB, 10 bits": (lambda: heic(rgb(), 10), lambda: luma_of(of_bits(rgb(), 10))),
+    "HEIC, RGB, 12 bits": (lambda: heic(rgb(), 12), lambda: luma_of(of_bits(rgb(), 12))),
+    "HEIC, RGB, transparent": (
+        lambda: heic(with_alpha(rgb(), 50_000), 10),
+        lambda: over_white(luma_of(of_bits(rgb(), 10)), of_bits(np.uint16([50_000]), 10)[0]),
+    ),
     "PPM, gray": (lambda: b"P5\n%d %d\n65535\n" % SIZE + gray().astype(">u2").tobytes(), gray),
 }
 
@@ -160,8 +183,15 @@ def test_a_scanners_profile_is_applied_at_16_bits(name):
     assert np.abs(luma / 257 - photo.luma()).max() < 2
 
 
+def heic_of_8_bits(samples: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(samples)).save(buffer)
+    return buffer.getvalue()
+
+
 def test_a_photo_of_8_bits_has_no_16():
-    for data in (tiff(gray().astype(np.uint8)), imagecodecs.png_encode(gray().astype(np.uint8))):
+    shallow = (gray() >> 8).astype(np.uint8)
+    for data in (tiff(shallow), imagecodecs.png_encode(shallow), heic_of_8_bits(shallow)):
         assert open_photo(data, max_pixels=10_000).luma16() is None
 
 

@@ -3,13 +3,17 @@
 import struct
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.boxes import Boxes, boxes_of, without_metadata
 from colorize_service.imaging.formats.hevc import check_unit, units
 from colorize_service.imaging.formats.pillow import blame
+from colorize_service.imaging.levels import MOST_16, levels
 
 #: A part of a picture that is larger than the picture itself may still have so many pixels (a tile of a small one).
 MAX_PART = 1 << 20
@@ -17,6 +21,11 @@ MAX_PART = 1 << 20
 MAX_CROP = 4
 #: Tiles of a picture.
 MAX_TILES = 4_096
+
+# Where a decoder's configuration has the luma's bits less 8 (ISO/IEC 14496-15, 8.3.3.1).
+_DEPTH = 17
+# Samples of a pixel in the library's modes of more than 8 bits.
+_SAMPLES = {"I": 1, "RGB": 3, "RGBA": 4}
 
 
 @dataclass(frozen=True)
@@ -35,14 +44,31 @@ class HeicSource:
     def decode(self, *, gray: bool) -> Image.Image:
         _check_items(self.data, self.boxes)
         with blame("HEIC"):
-            heif = _library().HeifFile(without_metadata(self.data, self.boxes))
-            found = heif[heif.primary_index]
-            if found.size != self.size:
-                raise ImageError("The HEIC is damaged: it says two different sizes.")
+            found = self._found()
             image: Image.Image = Image.frombytes(
                 found.mode, found.size, bytes(found.data), "raw", found.mode, found.stride
             )
             return image
+
+    def decode_deep(self) -> NDArray[np.uint16] | None:
+        if not any(len(box) > _DEPTH and box[_DEPTH] & 7 for box in self.boxes.named(b"hvcC")):
+            return None
+        _check_items(self.data, self.boxes)
+        with blame("HEIC"):
+            found = self._found(convert_hdr_to_8bit=False, hdr_to_16bit=False)
+            mode, _, bits = found.mode.partition(";")
+            if mode not in _SAMPLES or not bits:
+                return None
+            samples = np.asarray(found).reshape(*found.size[::-1], _SAMPLES[mode])
+            return levels(samples, 0, 2 ** int(bits) - 1, MOST_16).astype(np.uint16, copy=False)
+
+    def _found(self, **options: bool) -> Any:
+        """The primary picture as the library decodes it."""
+        heif = _library().HeifFile(without_metadata(self.data, self.boxes), **options)
+        found = heif[heif.primary_index]
+        if found.size != self.size:
+            raise ImageError("The HEIC is damaged: it says two different sizes.")
+        return found
 
 
 def _library() -> ModuleType:

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 
 import imagecodecs
 import numpy as np
@@ -204,3 +205,13 @@ def test_a_photo_of_16_bits_that_is_cut_off_is_refused(name):
         photo = open_photo(data[:-100], max_pixels=10_000)
     with pytest.raises(ImageError):
         photo.luma16()
+
+
+def test_a_heic_whose_crop_makes_no_sense_is_refused_and_not_cropped_by_chance():
+    data = bytearray(heic(rgb(), 10))
+    at = data.index(b"clap") + 4 + 6 * 4
+    data[at : at + 4] = struct.pack(">l", -553)  # from the middle upwards: it is outside of the picture
+    photo = open_photo(bytes(data), max_pixels=10_000)
+    for read in (photo.luma, photo.luma16):
+        with pytest.raises(ImageError, match="two different sizes"):
+            read()

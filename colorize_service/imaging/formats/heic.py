@@ -63,9 +63,11 @@ class HeicSource:
             return levels(samples, 0, 2 ** int(bits) - 1, MOST_16).astype(np.uint16, copy=False)
 
     def _found(self, **options: bool) -> Any:
-        """The primary picture as the library decodes it."""
+        """The primary picture as the library decodes it. What it says of the size may be another afterwards."""
         heif = _library().HeifFile(without_metadata(self.data, self.boxes), **options)
         found = heif[heif.primary_index]
+        if found.size == self.size:
+            found.load()
         if found.size != self.size:
             raise ImageError("The HEIC is damaged: it says two different sizes.")
         return found

@@ -7,7 +7,7 @@ from PIL import AvifImagePlugin
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.boxes import Boxes, boxes_of, has_hole, without_metadata
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.pillow import PillowSource, opened
+from colorize_service.imaging.formats.pillow import PillowSource, check_library, opened
 
 #: Zeros in a row that AV1's arithmetic code never gives: not even a flat picture has more than a few.
 MAX_ZEROS = 48
@@ -19,6 +19,7 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is cut off, damaged or of a kind that is not supported.
     """
+    check_library("AVIF", "avif")
     boxes = boxes_of(data)
     clean = functools.partial(_clean, data, boxes)
     image = opened("AVIF", AvifImagePlugin.AvifImageFile, without_metadata(data, boxes))

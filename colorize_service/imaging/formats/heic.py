@@ -12,7 +12,7 @@ from PIL import Image
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.boxes import Boxes, boxes_of, without_metadata
 from colorize_service.imaging.formats.hevc import check_unit, units
-from colorize_service.imaging.formats.pillow import blame
+from colorize_service.imaging.formats.pillow import blame, needs_library
 from colorize_service.imaging.levels import MOST_16, levels
 
 #: A part of a picture that is larger than the picture itself may still have so many pixels (a tile of a small one).
@@ -77,7 +77,7 @@ def _library() -> ModuleType:
     try:
         import pi_heif
     except ImportError as error:
-        raise ImageError("HEIC pictures need a library that is not installed here. Send a JPEG.") from error
+        raise needs_library("HEIC") from error
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
     pi_heif.options.DECODE_THREADS = 1
     module: ModuleType = pi_heif

@@ -7,7 +7,7 @@ import struct
 from PIL import Jpeg2KImagePlugin
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.pillow import PillowSource
+from colorize_service.imaging.formats.pillow import PillowSource, check_library
 
 #: Tile parts, and boxes of a file.
 MAX_PARTS = 65_536
@@ -25,6 +25,7 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is cut off, damaged or of a kind that is not supported.
     """
+    check_library("JPEG 2000", "jpg_2000")
     head, start, icc = (b"", 0, None) if data.startswith(_SOC) else _boxes(data)
     size, components, depths, tiles = _siz(data, start)
     if components not in (1, 2, 3, 4) or any(depth > 16 for depth in depths):

@@ -7,7 +7,7 @@ from PIL import WebPImagePlugin
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.pillow import PillowSource
+from colorize_service.imaging.formats.pillow import PillowSource, check_library
 
 #: Chunks of a file.
 MAX_CHUNKS = 65_536
@@ -43,6 +43,7 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is cut off or damaged.
     """
+    check_library("WebP", "webp")
     # The length of the whole, behind "RIFF", is not asked: only that of each chunk.
     chunks, is_short = chunks_of(memoryview(data)[12:])
     parts: dict[bytes, memoryview] = {}

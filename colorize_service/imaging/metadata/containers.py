@@ -133,8 +133,9 @@ _XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 
 def _png(data: bytes, found: Found) -> None:
     raw: dict[str, bytes] = {}
+    left = 4 * MAX_BYTES  # of texts, which may be packed to a thousandth
     for name, body, checksum in chunks_of_png(data):
-        if name not in (b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt") or len(body) > MAX_BYTES:
+        if name not in (b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt") or len(body) > min(MAX_BYTES, left):
             continue
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
             continue
@@ -143,9 +144,10 @@ def _png(data: bytes, found: Found) -> None:
         elif name == b"pHYs" and len(body) == 9 and body[8] == 1:
             across, down = struct.unpack_from(">LL", body)
             found.density = (across * _INCH, down * _INCH) if across and down else None
-        else:
-            with contextlib.suppress(zlib.error, ValueError, IndexError):
+        elif name != b"pHYs":
+            try:
                 key, text = _text(name, bytes(body))
+                left -= len(text)
                 if key.startswith(_RAW_PROFILE):
                     lines = text.strip().splitlines()  # its name, its length, and hexadecimal digits
                     raw.setdefault(key[len(_RAW_PROFILE) :], bytes.fromhex("".join(lines[2:])))
@@ -153,6 +155,8 @@ def _png(data: bytes, found: Found) -> None:
                     found.put("xmp", text.encode())
                 elif len(found.texts) < _MAX_SEGMENTS and 1 <= len(key) <= 79:
                     found.texts.setdefault(key, text)
+            except (zlib.error, ValueError, IndexError):
+                left -= MAX_BYTES if name != b"tEXt" else 0  # what may have been unpacked before
     # As ImageMagick and others write what PNG had no place for; APP1 is the JPEG's segment of either.
     for key in ("exif", "APP1", "xmp"):
         profile = raw.get(key, b"")
@@ -177,7 +181,9 @@ def _text(name: bytes, body: bytes) -> tuple[str, str]:
 def _inflated(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, MAX_BYTES)
-    return text if unpacker.eof else b""
+    if not unpacker.eof:
+        raise ValueError("It is cut off, or too long.")
+    return text
 
 
 # --- TIFF, WebP, BMP -------------------------------------------------------------------------------------------------

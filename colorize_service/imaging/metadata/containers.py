@@ -87,13 +87,14 @@ def _jpeg(data: bytes, found: Found) -> None:
 
 # --- PNG -------------------------------------------------------------------------------------------------------------
 
+_PNG_CHUNKS = {b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 
 
 def _png(data: bytes, found: Found) -> None:
     raw: dict[str, bytes] = {}
-    for name, body, checksum in chunks_of_png(data):
-        if name not in (b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt") or len(body) > MAX_BYTES:
+    for name, body, checksum in chunks_of_png(data, _PNG_CHUNKS):
+        if name not in _PNG_CHUNKS or len(body) > MAX_BYTES:
             continue
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
             continue
@@ -150,7 +151,7 @@ def _tiff(data: bytes, found: Found) -> None:
 
 
 def _webp(data: bytes, found: Found) -> None:
-    for name, body in chunks_of_webp(memoryview(data)[12:])[0]:
+    for name, body in chunks_of_webp(memoryview(data)[12:], (b"EXIF", b"XMP "))[0]:
         if name == b"EXIF":
             found.exif = exif.read(bytes(body))
         elif name == b"XMP ":

@@ -172,7 +172,7 @@ def _sentence(reason: str) -> str:
     return "The JPEG is damaged and cannot be read."
 
 
-def read(data: bytes) -> Jpeg:
+def read(data: bytes, max_segments: int = MAX_SEGMENTS) -> Jpeg:
     """Go through the segments of a JPEG by their lengths; nothing is decoded.
 
     Raises:
@@ -194,7 +194,7 @@ def read(data: bytes) -> Jpeg:
         exifs += marker == _EXIF and data.startswith(b"Exif\0\0", body + 2)
         scans += marker == _SOS
         tables += length * (marker in _TABLES)
-        many = segments > MAX_SEGMENTS or exifs > MAX_EXIF_SEGMENTS or tables > MAX_TABLE_BYTES
+        many = segments > max_segments or exifs > MAX_EXIF_SEGMENTS or tables > MAX_TABLE_BYTES
         if many or stray > MAX_STRAY_BYTES:
             raise ImageError("The JPEG is damaged: its header is made of too many pieces.")
         if scans > MAX_SCANS:

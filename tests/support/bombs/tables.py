@@ -105,7 +105,7 @@ def in_tiles(side: int, compression: str = "LZW") -> bytes:
 
 
 def large_tiff() -> bytes:
-    return save(large(), "TIFF", compression="tiff_lzw")
+    return in_tiles(LARGE)
 
 
 def small_tiles(side: int = 16) -> bytes:
@@ -206,7 +206,7 @@ TIFF += bombs(
     {
         "a tile of four times the picture": lambda d: in_tiles(2 * LARGE),
         "a deflated tile of four times the picture": lambda d: in_tiles(2 * LARGE, "Deflate"),
-        "a tile of four times the picture, nearly": lambda d: in_tiles(LARGE + 1000),
+        "a tile of four times the picture, nearly": lambda d: in_tiles(LARGE + 500),
     },
     refused=True,
 )

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from colorize_service.imaging.formats.boxes import boxes_of
+from colorize_service.imaging.formats.boxes import Item, Meta
 from colorize_service.imaging.formats.png import chunks as chunks_of_png
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp
@@ -58,6 +58,7 @@ def find(kind: str, data: bytes) -> Found:
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _MAX_SEGMENTS = 4_096
+_MAX_ITEMS = 16
 _XMP_NAME, _PHOTOSHOP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 
 
@@ -169,15 +170,21 @@ def _bmp(data: bytes, found: Found) -> None:
 
 
 def _heif(data: bytes, found: Found) -> None:
-    boxes = boxes_of(data)
-    for item, extents in boxes.extents.items():
-        if sum(length for _, length in extents) > MAX_BYTES:
+    meta = Meta(data)
+    kinds = {b"Exif": 0, b"mime": 0}
+    items: dict[int, Item] = {}
+    for number, kind in meta.kinds.items():
+        if kind in kinds and kinds[kind] < _MAX_ITEMS:
+            kinds[kind] += 1
+            items[number] = Item(kind)
+    meta.fill(items)
+    for item in items.values():
+        if sum(map(len, item.pieces)) > MAX_BYTES:
             continue
-        body = b"".join(data[start : start + length] for start, length in extents)
-        kind = boxes.kind(data, item)
-        if kind == b"Exif" and not found.exif.main:
+        body = item.payload()
+        if item.kind == b"Exif" and not found.exif.main:
             found.exif = exif.read(body[4 + int.from_bytes(body[:4], "big") :])
-        elif kind == b"mime" and b"rdf" in body:
+        elif item.kind == b"mime" and b"rdf" in body:
             found.xmp = found.xmp or body
 
 

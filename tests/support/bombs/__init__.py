@@ -44,6 +44,6 @@ def wide_exif(*entries: bytes, count: int = 0, loose: bytes = b"", order: str = 
 
 
 def all_bombs() -> list[Bomb]:
-    from tests.support.bombs import blocks, segments, tables, texts
+    from tests.support.bombs import blocks, boxes, segments, tables, texts
 
-    return [*segments.BOMBS, *texts.BOMBS, *blocks.BOMBS, *tables.BOMBS]
+    return [*segments.BOMBS, *texts.BOMBS, *blocks.BOMBS, *tables.BOMBS, *boxes.BOMBS]

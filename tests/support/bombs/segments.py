@@ -109,7 +109,7 @@ JPEG_2000 = bombs(
         "20 MB of XMP": lambda d: with_boxes(d, box(b"uuid", bytes(20 * MEGABYTE))),
         "thousands of boxes": lambda d: with_boxes(d, box(b"xml ", b"<a/>") * 60_000),
         "a profile of 20 MB": lambda d: in_header(
-            d.replace(COLOUR, b""), box(b"colr", b"\2\0\0" + rgb_profile().ljust(20 * MEGABYTE, b"\0"))
+            d, box(b"colr", b"\2\0\0" + rgb_profile().ljust(20 * MEGABYTE, b"\0"))
         ),
         "thousands of colours": lambda d: in_header(d, COLOUR * 60_000),
         "thousands of comments": lambda d: in_main_header(d, COMMENT * 60_000),
@@ -124,6 +124,7 @@ JPEG_2000 = bombs(
         "thousands of layers": lambda d: save(photo(), "JPEG2000", quality_layers=[1.0]).replace(
             b"\xff\x52\0\x0c\0\0\0\1", b"\xff\x52\0\x0c\0\0\xff\xff"
         ),
+        "precincts of a few pixels": lambda _: save(photo(), "JPEG2000", precinct_size=(8, 8), codeblock_size=(4, 4)),
     },
     refused=True,
 )

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.metadata import exif, iptc, xmp
-from colorize_service.imaging.metadata.containers import MAX_BYTES, Found, find
-from colorize_service.imaging.metadata.exif import Exif
+from colorize_service.imaging.metadata.containers import Found, find
+from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
 
 __all__ = ["MAX_BYTES", "Metadata", "Notes", "metadata_of"]
 

@@ -12,10 +12,7 @@ from colorize_service.imaging.formats.png import chunks as chunks_of_png
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp
 from colorize_service.imaging.metadata import exif, iptc
-from colorize_service.imaging.metadata.exif import Exif
-
-#: Bytes of all metadata of a photo together. Where there are more, none are kept.
-MAX_BYTES = 1_000_000
+from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
 
 _INCH = 0.0254  # metres
 
@@ -80,7 +77,7 @@ def _jpeg(data: bytes, found: Found) -> None:
         elif marker == 0xE1 and body.startswith(_XMP_NAME):
             found.xmp = found.xmp or body[len(_XMP_NAME) :]
         elif marker == 0xED and body.startswith(_PHOTOSHOP_NAME):
-            resources += body[len(_PHOTOSHOP_NAME) :]
+            resources += body[len(_PHOTOSHOP_NAME) :] if len(resources) <= MAX_BYTES else b""
         elif marker == 0xFE:
             found.comment = found.comment or body
     found.iptc = iptc.of_photoshop(resources)
@@ -94,6 +91,7 @@ _XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 
 def _png(data: bytes, found: Found) -> None:
     raw: dict[str, bytes] = {}
+    left = MAX_BYTES
     for name, body, checksum in chunks_of_png(data, _PNG_CHUNKS):
         if name not in _PNG_CHUNKS or len(body) > MAX_BYTES:
             continue
@@ -107,6 +105,7 @@ def _png(data: bytes, found: Found) -> None:
         else:
             with contextlib.suppress(zlib.error, ValueError, IndexError):
                 key, text = _text(name, bytes(body))
+                left -= len(text)
                 if key.startswith(_RAW_PROFILE):
                     lines = text.strip().splitlines()  # its name, its length, and hexadecimal digits
                     raw[key[len(_RAW_PROFILE) :]] = bytes.fromhex("".join(lines[2:]))
@@ -114,6 +113,8 @@ def _png(data: bytes, found: Found) -> None:
                     found.xmp = found.xmp or text.encode()
                 elif len(found.texts) < _MAX_SEGMENTS and 1 <= len(key) <= 79:
                     found.texts.setdefault(key, text)
+        if left < 0:
+            break  # so that many packed texts cost no more than a few
     # As ImageMagick and others write what PNG had no place for.
     found.iptc = iptc.of_photoshop(raw.get("iptc", b"")) or raw.get("iptc", b"")
     found.xmp = found.xmp or raw.get("xmp", b"")
@@ -153,6 +154,8 @@ def _tiff(data: bytes, found: Found) -> None:
 
 def _webp(data: bytes, found: Found) -> None:
     for name, body in chunks_of_webp(memoryview(data)[12:], (b"EXIF", b"XMP "))[0]:
+        if len(body) > MAX_BYTES:
+            continue
         if name == b"EXIF":
             found.exif = exif.read(bytes(body))
         elif name == b"XMP ":

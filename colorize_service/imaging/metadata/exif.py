@@ -29,6 +29,8 @@ _DETAILS = set(range(33434, 42240)) - {
     *(EXIF, GPS, IPTC, PHOTOSHOP, 34675),
 }
 _GPS = set(range(32))
+#: Bytes of all metadata of a photo together. Where there are more, none are kept.
+MAX_BYTES = 1_000_000
 # Descriptions by which programs know the layout of a file's pixels, and no captions: tifffile, ImageJ, OME.
 _LAYOUTS = (b'{"shape"', b"ImageJ=", b"<?xml")
 
@@ -92,24 +94,29 @@ def read(block: bytes) -> Exif:
 
 def read_directories(data: bytes, at: int, order: str, big: bool = False) -> Exif:
     """The directory that begins at ``at`` in a TIFF or, if ``big``, in a BigTIFF, and those that it names."""
-    main = _entries(data, at, order, big)
+    main = _entries(data, at, order, big, _MAIN | _RESOLUTION | {XMP, IPTC, PHOTOSHOP, EXIF, GPS})
     found = Exif(order, {tag: one for tag, one in main.items() if one.form in _SIZES})
-    for tag, into in ((EXIF, found.details), (GPS, found.gps)):
+    for tag, into, wanted in ((EXIF, found.details, _DETAILS), (GPS, found.gps, _GPS)):
         found.main.pop(tag, None)
         pointer = main.get(tag)
         if pointer and pointer.form in _POINTERS and pointer.count == 1:
             (there,) = struct.unpack(order + _POINTERS[pointer.form], pointer.value)
-            entries = _entries(data, there, order, big)
+            entries = _entries(data, there, order, big, wanted)
             into |= {tag: one for tag, one in entries.items() if one.form in _SIZES}
     return found
 
 
-def _entries(data: bytes, at: int, order: str, big: bool) -> Directory:
-    """The entries of a directory whose values lie within the data."""
+def _entries(data: bytes, at: int, order: str, big: bool, wanted: set[int]) -> Directory:
+    """The entries of a directory that somebody wants and whose values lie within the data.
+
+    Raises:
+        ValueError: there are more of them than anybody keeps.
+    """
     found: Directory = {}
     sizes = _SIZES | {13: 4, 16: 8, 18: 8}
     count_form, entry_form, offset = ("Q", "HHQ", "Q") if big else ("H", "HHL", "L")
     step, inline = struct.calcsize("<" + entry_form) + struct.calcsize("<" + offset), struct.calcsize("<" + offset)
+    left = MAX_BYTES
     try:
         (entries,) = struct.unpack_from(order + count_form, data, at)
         at += struct.calcsize("<" + count_form)
@@ -117,10 +124,15 @@ def _entries(data: bytes, at: int, order: str, big: bool) -> Directory:
             tag, form, count = struct.unpack_from(order + entry_form, data, here)
             length = sizes.get(form, 0) * count
             start = here + step - inline
+            if tag not in wanted or tag in found:
+                continue
             if length > inline:
                 (start,) = struct.unpack_from(order + offset, data, start)
             if 0 < length <= len(data) - start:
-                found.setdefault(tag, Entry(form, count, data[start : start + length]))
+                left -= length
+                if left < 0:
+                    raise ValueError("more metadata than are kept")
+                found[tag] = Entry(form, count, data[start : start + length])
     except struct.error:
         pass  # it ends within its directory
     return found

@@ -44,6 +44,9 @@ _TIFF_KEPT = {"Make", "Model", "ImageDescription", "Artist", "Copyright", "DateT
 _REGIONS = {"http://www.metadataworkinggroup.com/schemas/regions/", "http://ns.microsoft.com/photo/1.2/"}
 _PLACE = re.compile(r".*gps.*|lat(itude)?|lon(g|gitude)?", re.IGNORECASE)
 
+#: Tags and attributes of a packet: a tree of them takes a kilobyte for each.
+MAX_TAGS = 20_000
+
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
 _ABOUT_RESULT = (
@@ -80,6 +83,8 @@ def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bo
 def _parsed(source: bytes) -> "Document":
     from xml.dom import minidom  # here, since few photos need it
 
+    if max(source.count(b"<"), source.count(b"=")) > MAX_TAGS:
+        raise ValueError("more than anybody wrote")
     encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = source.decode(encoding).strip("\0 \r\n\t")
     start = re.search(r"<[A-Za-z_]", text)

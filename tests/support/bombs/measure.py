@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from colorize_service.imaging import ImageError, open_photo
+from colorize_service.imaging.metadata import Notes
 from tests.support.bombs import all_bombs
 
 MAX_PIXELS = 50_000_000
+#: Seconds that are little enough to believe them at once.
+ENOUGH = 0.03
 
 
 def memory(what: str) -> float:
@@ -26,10 +29,12 @@ def memory(what: str) -> float:
     return int(found[1]) / 1024
 
 
-def use(data: bytes) -> str | np.ndarray:
-    """What the service does with a file: the luminance, or the sentence."""
+def use(data: bytes, kept: bool = False) -> str | np.ndarray:
+    """What the service does with a file, or the command line, which keeps metadata: the luminance, or the sentence."""
     try:
         photo = open_photo(data, max_pixels=MAX_PIXELS)
+        if kept:
+            photo.metadata(Notes("a test"))
         luma = photo.luma()
         photo.luma16()
         return luma
@@ -37,26 +42,30 @@ def use(data: bytes) -> str | np.ndarray:
         return str(error)
 
 
-def seconds(data: bytes, enough: float) -> float:
+def seconds(data: bytes, enough: float, kept: bool = False) -> float:
     """Of processor time: the least of a few times, or what is little enough."""
     best = float("inf")
     for _ in range(4):
         start = time.process_time()
-        use(data)
+        use(data, kept)
         best = min(best, time.process_time() - start)
         if best <= enough:
             break
     return best
 
 
-def measured(name: str, data: bytes, plain: bytes) -> dict:
+def measured(name: str, data: bytes, plain: bytes, kept: bool) -> dict:
     """How much more a bomb costs than its plain picture, in MB and ms, and what came out."""
-    expected = use(plain)
-    time_of_plain = seconds(plain, 0)
+    expected = use(plain, kept)
+    time_of_plain = seconds(plain, 0, kept)
     before = memory("VmHWM")
-    result = use(data)
+    start = time.process_time()
+    result = use(data, kept)
+    took = time.process_time() - start
     grown = memory("VmHWM") - before
-    took = seconds(data, time_of_plain + 0.03) - time_of_plain
+    if took - time_of_plain > ENOUGH:  # perhaps since others are at work here
+        took = min(took, seconds(data, time_of_plain + ENOUGH, kept))
+    took -= time_of_plain
     same = isinstance(result, np.ndarray) and isinstance(expected, np.ndarray) and np.array_equal(result, expected)
     outcome = "same" if same else result if isinstance(result, str) else "another picture"
     return {
@@ -72,6 +81,8 @@ def main(words: list[str]) -> None:
     from colorize_service.process import prepare_process
 
     prepare_process()
+    kept = "--metadata" in words
+    words = [word for word in words if not word.startswith("--")]
     for bomb in all_bombs():
         if not all(word in str(bomb) for word in words):
             continue
@@ -80,7 +91,7 @@ def main(words: list[str]) -> None:
         child = os.fork()
         if child == 0:
             try:
-                print(json.dumps(measured(str(bomb), data, plain), ensure_ascii=False), flush=True)
+                print(json.dumps(measured(str(bomb), data, plain, kept), ensure_ascii=False), flush=True)
             finally:
                 os._exit(0)
         _, status = os.waitpid(child, 0)

@@ -37,6 +37,19 @@ MANY = wide_exif(struct.pack("<HHLHH", 0x0112, 4, 1, 6, 0), ENTRY, count=65_535)
 FRAME = chunk(b"fcTL", bytes(26)) + chunk(b"fdAT", bytes(12))
 ICC = b"x\0\0"
 
+#: Four thousand values that are the same bytes, in both directories.
+OVER_EACH_OTHER = wide_exif(
+    struct.pack("<HHLL", 34665, 4, 1, 8),
+    *(struct.pack("<HHLL", tag, 2, 900_000, 8) for tag in range(33434, 37430)),
+    loose=bytes(900_000),
+)
+SPACES = zlib.compress(b" " * 990_000)
+ELEMENTS = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    + b"<a/>" * 240_000
+    + b"</rdf:RDF></x:xmpmeta>"
+)
+
 PNG = bombs("PNG", png, {"thousands of pieces of no pixels": lambda d: put(d, chunk(b"IDAT", b"") * 60_000)}, True)
 PNG += bombs(
     "PNG",
@@ -44,6 +57,13 @@ PNG += bombs(
     {
         "texts of 63 MB": lambda d: put(d, itxt(b"a" * 1_000_000 + "🙂".encode()) * 63),
         "old texts of 200 MB": lambda d: put(d, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(MEGABYTE))) * 200),
+        "values that lie over each other": lambda d: put(d, chunk(b"eXIf", OVER_EACH_OTHER)),
+        "an XMP of a quarter of a million elements": lambda d: put(
+            d, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + ELEMENTS)
+        ),
+        "texts of different names": lambda d: put(
+            d, b"".join(chunk(b"zTXt", b"%d\0\0" % i + SPACES) for i in range(1, 400))
+        ),
         "thousands of texts": lambda d: put(d, chunk(b"tEXt", b"a\0b") * 60_000),
         "thousands of texts behind the pixels": lambda d: put(d, chunk(b"tEXt", b"a\0b") * 60_000, AFTER),
         "an orientation of a million fractions": lambda d: put(d, chunk(b"eXIf", million_of_fractions())),

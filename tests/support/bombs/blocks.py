@@ -1,5 +1,6 @@
 """GIF, BMP and Netpbm's formats: blocks, gaps and comments."""
 
+import functools
 import struct
 
 from tests.support.bombs import MEGABYTE, bombs
@@ -7,6 +8,7 @@ from tests.support.bombs.segments import photo
 from tests.support.pictures.files import rgb_profile, save
 
 
+@functools.cache
 def gif() -> bytes:
     return save(photo().quantize(8), "GIF")
 
@@ -49,10 +51,12 @@ GIF = bombs(
 # --- BMP --------------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def bmp() -> bytes:
     return save(photo(), "BMP")
 
 
+@functools.cache
 def palette_bmp() -> bytes:
     return save(photo().quantize(64), "BMP")
 
@@ -88,10 +92,12 @@ BMP = [
 # --- Netpbm -----------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def ppm() -> bytes:
     return save(photo(), "PPM")
 
 
+@functools.cache
 def plain_ppm() -> bytes:
     """In words."""
     pixels = photo().resize((64, 48))

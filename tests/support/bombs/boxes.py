@@ -1,5 +1,6 @@
 """HEIC and AVIF: boxes, items, properties and references."""
 
+import functools
 import io
 import struct
 from dataclasses import dataclass, field
@@ -98,8 +99,13 @@ def coded(brand: bytes, image: Image.Image) -> tuple[bytes, bytes, list[bytes]]:
     return kind, top[b"mdat"], [box(name, body) for name, body in properties.items()]
 
 
+@functools.cache
+def shown(brand: bytes) -> tuple[bytes, bytes, list[bytes]]:
+    return coded(brand, photo())
+
+
 def plain(brand: bytes, **more) -> Heif:
-    return Heif(brand, [coded(brand, photo())], **more)
+    return Heif(brand, [shown(brand)], **more)
 
 
 def grid(brand: bytes, columns: int = 2, rows: int = 2) -> Heif:
@@ -143,7 +149,7 @@ BOMBS = [
                 "a thousand texts": lambda _, b=brand: with_items(b, *[(b"mime", b"<rdf/>", [])] * 1_000),
                 "a thousand thumbnails": lambda _, b=brand: with_items(
                     b,
-                    *[(coded(b, photo())[0], b"", [THUMBNAIL])] * 1_000,
+                    *[(shown(b)[0], b"", [THUMBNAIL])] * 1_000,
                     references=b"".join(box(b"thmb", struct.pack(">HHH", i, 1, 1)) for i in range(2, 1002)),
                 ),
                 "references to thousands of items": lambda _, b=brand: plain(
@@ -198,5 +204,5 @@ def with_texts(heif: Heif) -> bytes:
 
 
 def with_properties(brand: bytes, *properties: bytes) -> bytes:
-    kind, payload, own = coded(brand, photo())
+    kind, payload, own = shown(brand)
     return Heif(brand, [(kind, payload, [*own, *properties])]).written()

@@ -1,25 +1,31 @@
 """What pictures cost: a program that opens and decodes them, each in a process of its own, and prints a line each::
 
-python -m tests.support.bombs.measure [WORDS OF THE NAMES...]
+python -m tests.support.bombs.measure [WORDS OF THE NAMES...] [--only=NAME...]
 """
 
+import contextlib
 import ctypes
 import json
 import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from colorize_service.imaging import ImageError, open_photo
 from colorize_service.imaging.metadata import Notes
+from colorize_service.process import prepare_process
 from tests.support.bombs import all_bombs
 
 MAX_PIXELS = 50_000_000
 #: Seconds that are little enough to believe them at once.
 ENOUGH = 0.03
+NOTES = Notes("a test")
+
+Use = Callable[[bytes], object]
 
 
 def memory(what: str) -> float:
@@ -29,12 +35,10 @@ def memory(what: str) -> float:
     return int(found[1]) / 1024
 
 
-def use(data: bytes, kept: bool = False) -> str | np.ndarray:
-    """What the service does with a file, or the command line, which keeps metadata: the luminance, or the sentence."""
+def pixels(data: bytes) -> str | np.ndarray:
+    """What the service does with a file: the luminance, or the sentence."""
     try:
         photo = open_photo(data, max_pixels=MAX_PIXELS)
-        if kept:
-            photo.metadata(Notes("a test"))
         luma = photo.luma()
         photo.luma16()
         return luma
@@ -42,56 +46,54 @@ def use(data: bytes, kept: bool = False) -> str | np.ndarray:
         return str(error)
 
 
-def seconds(data: bytes, enough: float, kept: bool = False) -> float:
-    """Of processor time: the least of a few times, or what is little enough."""
-    best = float("inf")
-    for _ in range(4):
-        start = time.process_time()
-        use(data, kept)
-        best = min(best, time.process_time() - start)
-        if best <= enough:
-            break
-    return best
+def metadata(data: bytes) -> None:
+    """What the command line does beside that."""
+    with contextlib.suppress(ImageError):
+        open_photo(data, max_pixels=MAX_PIXELS).metadata(NOTES)
 
 
-def measured(name: str, data: bytes, plain: bytes, kept: bool) -> dict:
-    """How much more a bomb costs than its plain picture, in MB and ms, and what came out."""
-    expected = use(plain, kept)
-    time_of_plain = seconds(plain, 0, kept)
-    before = memory("VmHWM")
+def seconds(use: Use, data: bytes) -> float:
+    """Of processor time."""
     start = time.process_time()
-    result = use(data, kept)
-    took = time.process_time() - start
+    use(data)
+    return time.process_time() - start
+
+
+def more(use: Use, data: bytes, plain: bytes) -> tuple[float, float]:
+    """How much more than the plain picture a bomb takes: MB and ms."""
+    use(plain)
+    base = min(seconds(use, plain), seconds(use, plain))
+    before = memory("VmHWM")
+    took = seconds(use, data)
     grown = memory("VmHWM") - before
-    if took - time_of_plain > ENOUGH:  # perhaps since others are at work here
-        took = min(took, seconds(data, time_of_plain + ENOUGH, kept))
-    took -= time_of_plain
-    same = isinstance(result, np.ndarray) and isinstance(expected, np.ndarray) and np.array_equal(result, expected)
+    for _ in range(3):  # perhaps it was since others are at work here
+        if took - base > ENOUGH:
+            took = min(took, seconds(use, data))
+    return round(grown, 1), round(1000 * (took - base), 1)
+
+
+def measured(name: str, data: bytes, plain: bytes) -> dict:
+    """What a bomb costs more than its plain picture, and what came out."""
+    costs = {"pixels": more(pixels, data, plain), "metadata": more(metadata, data, plain)}
+    result, expected = pixels(data), pixels(plain)
+    same = not isinstance(result, str) and np.array_equal(result, expected)
     outcome = "same" if same else result if isinstance(result, str) else "another picture"
-    return {
-        "name": name,
-        "MB": round(grown, 1),
-        "ms": round(1000 * took, 1),
-        "kB": len(data) // 1000,
-        "outcome": outcome,
-    }
+    return {"name": name, "kB": len(data) // 1000, "outcome": outcome} | costs
 
 
 def main(words: list[str]) -> None:
-    from colorize_service.process import prepare_process
-
     prepare_process()
-    kept = "--metadata" in words
+    only = {word.partition("=")[2] for word in words if word.startswith("--only=")}
     words = [word for word in words if not word.startswith("--")]
     for bomb in all_bombs():
-        if not all(word in str(bomb) for word in words):
+        if (only and str(bomb) not in only) or not all(word in str(bomb) for word in words):
             continue
         data, plain = bomb.make(), bomb.plain()
         ctypes.CDLL(None).malloc_trim(0)  # what making them took must not be there to be used again
         child = os.fork()
         if child == 0:
             try:
-                print(json.dumps(measured(str(bomb), data, plain, kept), ensure_ascii=False), flush=True)
+                print(json.dumps(measured(str(bomb), data, plain), ensure_ascii=False), flush=True)
             finally:
                 os._exit(0)
         _, status = os.waitpid(child, 0)

@@ -1,5 +1,6 @@
 """JPEG and JPEG 2000: segments, boxes and markers."""
 
+import functools
 import struct
 
 from PIL import Image
@@ -11,14 +12,17 @@ ENTRY = struct.pack("<HHLL", 0x9286, 2, 4, 0)
 RATIONAL = struct.pack("<HHLL", 0x0112, 5, 8000, 8)
 
 
+@functools.cache
 def photo() -> Image.Image:
     return scene(size=(320, 240))
 
 
+@functools.cache
 def jpeg() -> bytes:
     return save(photo(), "JPEG")
 
 
+@functools.cache
 def progressive() -> bytes:
     return save(photo(), "JPEG", progressive=True)
 
@@ -63,6 +67,7 @@ JPEG = bombs(
 # --- JPEG 2000 --------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def jp2() -> bytes:
     return save(photo(), "JPEG2000")
 

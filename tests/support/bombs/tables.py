@@ -1,5 +1,6 @@
 """TIFF: tags, directories, strips and tiles."""
 
+import functools
 import io
 import struct
 import zlib
@@ -17,10 +18,12 @@ RGB = {258: (3, [8, 8, 8]), 262: (3, [2]), 277: (3, [3])}
 LARGE = 2000
 
 
+@functools.cache
 def lossless() -> bytes:
     return save(photo(), "TIFF")
 
 
+@functools.cache
 def large() -> Image.Image:
     return Image.fromarray(np.indices((LARGE, LARGE)).sum(0).astype(np.uint8)).convert("RGB")
 
@@ -89,6 +92,7 @@ def with_tag(data: bytes, tag: int, form: int, value: bytes, count: int | None =
     return head + struct.pack("<H", entries + 1) + b"".join(table) + bytes(4) + value
 
 
+@functools.cache
 def in_tiles(side: int, compression: str = "LZW") -> bytes:
     """The large picture in a corner of one tile."""
     pixels = np.zeros((side, side, 3), np.uint8)
@@ -108,6 +112,7 @@ def large_tiff() -> bytes:
     return in_tiles(LARGE)
 
 
+@functools.cache
 def small_tiles(side: int = 16) -> bytes:
     pixels = np.asarray(photo())
     tiles = [
@@ -138,6 +143,7 @@ def extra_samples(count: int = 61) -> bytes:
     )
 
 
+@functools.cache
 def huge_jpeg() -> bytes:
     """A black JPEG of 100 megapixels."""
     return save(Image.new("L", (10_000, 10_000)), "JPEG", optimize=True)
@@ -150,6 +156,7 @@ def one_jpeg_for_all(count: int = 2_000) -> bytes:
     return tiff([data], tags | {273: (4, [8] * count), 279: (4, [len(data)] * count)})
 
 
+@functools.cache
 def plain_strips() -> bytes:
     return save(photo().resize((320, 16_000)), "TIFF", compression="jpeg")
 

@@ -1,5 +1,6 @@
 """PNG and WebP: chunks."""
 
+import functools
 import struct
 import zlib
 
@@ -10,10 +11,12 @@ from tests.support.pictures.files import chunk, rgb_profile, save
 BEFORE, AFTER = b"IDAT", b"IEND"
 
 
+@functools.cache
 def png() -> bytes:
     return save(photo(), "PNG")
 
 
+@functools.cache
 def palette_png() -> bytes:
     return save(photo().quantize(4), "PNG")
 
@@ -69,8 +72,8 @@ PNG += bombs(
         "an orientation of a million fractions": lambda d: put(d, chunk(b"eXIf", million_of_fractions())),
         "an EXIF block of 65,535 entries": lambda d: put(d, chunk(b"eXIf", MANY)),
         "30 MB of EXIF": lambda d: put(d, chunk(b"eXIf", MANY.ljust(30 * MEGABYTE, b"\0"))),
-        "a profile of 100 MB": lambda d: put(
-            d, chunk(b"iCCP", ICC + zlib.compress(rgb_profile().ljust(100 * MEGABYTE, b"\0")))
+        "a profile of 50 MB": lambda d: put(
+            d, chunk(b"iCCP", ICC + zlib.compress(rgb_profile().ljust(50 * MEGABYTE, b"\0")))
         ),
         "a profile of 7 MB": lambda d: put(
             d, chunk(b"iCCP", ICC + zlib.compress(rgb_profile().ljust(7 * MEGABYTE, b"\0")))
@@ -96,10 +99,12 @@ PNG += bombs(
 # --- WebP -------------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def webp() -> bytes:
     return save(photo(), "WEBP", exif=b"Exif\0\0II*\0")
 
 
+@functools.cache
 def animation() -> bytes:
     return save(photo(), "WEBP", save_all=True, append_images=[photo().rotate(180)])
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from colorize_service.imaging.formats.boxes import boxes_of
+from colorize_service.imaging.formats.boxes import Item, Meta
 from colorize_service.imaging.formats.png import chunks as chunks_of_png
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp
@@ -85,6 +85,7 @@ def find(kind: str, data: bytes) -> Found:
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _MAX_SEGMENTS = 4_096
+_MAX_ITEMS = 16
 _XMP_NAME, _PHOTOSHOP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 _MORE_XMP_NAME = b"http://ns.adobe.com/xmp/extension/\0"
 
@@ -128,14 +129,15 @@ def _joined(pieces: list[bytes], xmp: bytes) -> bytes:
 
 # --- PNG -------------------------------------------------------------------------------------------------------------
 
+_PNG_CHUNKS = {b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 
 
 def _png(data: bytes, found: Found) -> None:
     raw: dict[str, bytes] = {}
     left = 4 * MAX_BYTES  # of texts, which may be packed to a thousandth
-    for name, body, checksum in chunks_of_png(data):
-        if name not in (b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt") or len(body) > min(MAX_BYTES, left):
+    for name, body, checksum in chunks_of_png(data, _PNG_CHUNKS):
+        if name not in _PNG_CHUNKS or len(body) > min(MAX_BYTES, left):
             continue
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
             continue
@@ -198,7 +200,9 @@ def _tiff(data: bytes, found: Found) -> None:
 
 
 def _webp(data: bytes, found: Found) -> None:
-    for name, body in chunks_of_webp(memoryview(data)[12:])[0]:
+    for name, body in chunks_of_webp(memoryview(data)[12:], (b"EXIF", b"XMP "))[0]:
+        if len(body) > MAX_BYTES:
+            continue
         if name == b"EXIF":
             found.put("exif", exif.read(bytes(body)))
         elif name == b"XMP ":
@@ -216,14 +220,19 @@ def _bmp(data: bytes, found: Found) -> None:
 
 
 def _heif(data: bytes, found: Found) -> None:
-    boxes, left = boxes_of(data), 4 * MAX_BYTES  # items may lie over each other
-    for item, extents in boxes.extents.items():
-        kind, length = boxes.kind(data, item), sum(length for _, length in extents)
-        if kind not in (b"Exif", b"mime") or length > min(MAX_BYTES, left):
+    meta = Meta(data)
+    kinds = {b"Exif": 0, b"mime": 0}
+    items: dict[int, Item] = {}
+    for number, kind in meta.kinds.items():
+        if kind in kinds and kinds[kind] < _MAX_ITEMS:
+            kinds[kind] += 1
+            items[number] = Item(kind)
+    meta.fill(items)
+    for item in items.values():
+        if sum(map(len, item.pieces)) > MAX_BYTES:
             continue
-        left -= length
-        body = b"".join(data[start : start + length] for start, length in extents)
-        if kind == b"Exif":
+        body = item.payload()
+        if item.kind == b"Exif":
             found.put("exif", exif.read(body[4 + int.from_bytes(body[:4], "big") :]) or exif.read(body[4:]))
         elif b"rdf" in body:
             found.put("xmp", body)

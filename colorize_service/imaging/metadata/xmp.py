@@ -49,6 +49,9 @@ _PLACE = re.compile(
 # Namespaces of coordinates, and of the mast that a telephone was near.
 _PLACES = re.compile(r".*(wgs84_pos|georss|opengis\.net/gml|sonyericsson\.com/cell).*")
 
+#: Tags and attributes of a packet: a tree of them takes a kilobyte for each.
+MAX_TAGS = 20_000
+
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
 _ABOUT_RESULT = (
@@ -93,6 +96,8 @@ def is_place(name: str, uri: str = "") -> bool:
 def _parsed(source: bytes) -> "Document":
     from xml.dom import minidom  # here, since few photos need it
 
+    if max(source.count(b"<"), source.count(b"=")) > MAX_TAGS:
+        raise ValueError("more than anybody wrote")
     encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = source.decode(encoding).strip("\0 \r\n\t")
     start = re.search(r"<[A-Za-z_]", text)

@@ -84,6 +84,7 @@ QUICK = {
     "PNG: texts of 63 MB",
     "PNG: values that lie over each other",
     "PNG: texts of different names",
+    "PNG: a profile of twenty thousand steps",
     "WebP: an EXIF block of 65,535 entries",
     "GIF: comments of millions of pieces",
     "PPM: a comment of 10 MB before its depth",

@@ -4,9 +4,12 @@ import functools
 import struct
 import zlib
 
+import numpy as np
+
 from tests.support.bombs import MEGABYTE, bombs, wide_exif
 from tests.support.bombs.segments import ENTRY, photo
 from tests.support.pictures.files import chunk, rgb_profile, save
+from tests.support.pictures.files import png as png_of
 
 BEFORE, AFTER = b"IDAT", b"IEND"
 
@@ -26,6 +29,23 @@ def put(data: bytes, junk: bytes, at: bytes = BEFORE) -> bytes:
     return data[:where] + junk + data[where:]
 
 
+def tags_of_the_same(channels: bytes = b"rgb") -> bytes:
+    """A profile with eighty tags more that are the whole profile, which is three megabytes."""
+    data = bytearray(rgb_profile(channels, **{f"x{i:03}": b"" for i in range(80)}).ljust(3 * MEGABYTE, b"\0"))
+    for at in range(132, 132 + 12 * int.from_bytes(data[128:132], "big"), 12):
+        if data[at : at + 1] == b"x":
+            data[at + 4 : at + 12] = struct.pack(">II", 128, len(data) - 128)
+    data[:4] = struct.pack(">I", len(data))
+    return bytes(data)
+
+
+def deep_png(icc: bytes = b"") -> bytes:
+    """Of 16 bits, in the colours of a camera that calls blue red."""
+    image = np.asarray(photo()).astype(">u2") * 257
+    profile = chunk(b"iCCP", ICC + zlib.compress(icc or rgb_profile(b"bgr")))
+    return png_of((320, 240), 16, 2, image.astype(">u2").tobytes(), profile)
+
+
 def itxt(text: bytes) -> bytes:
     return chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(text))
 
@@ -40,6 +60,10 @@ MANY = wide_exif(struct.pack("<HHLHH", 0x0112, 4, 1, 6, 0), ENTRY, count=65_535)
 FRAME = chunk(b"fcTL", bytes(26)) + chunk(b"fdAT", bytes(12))
 ICC = b"x\0\0"
 
+# Twenty thousand elements that are the same matrix, which changes nothing (ICC.1:2022, 10.14).
+ELEMENT = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, *(1, 0, 0, 0, 1, 0, 0, 0, 1), 0.01, 0.01, 0.01)
+PROGRAM = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, 20_000)
+PROGRAM += struct.pack(">II", 16 + 160_000, len(ELEMENT)) * 20_000 + ELEMENT
 #: Four thousand values that are the same bytes, in both directories.
 OVER_EACH_OTHER = wide_exif(
     struct.pack("<HHLL", 34665, 4, 1, 8),
@@ -54,6 +78,14 @@ ELEMENTS = (
 )
 
 PNG = bombs("PNG", png, {"thousands of pieces of no pixels": lambda d: put(d, chunk(b"IDAT", b"") * 60_000)}, True)
+PNG += bombs(
+    "PNG of 16 bits",
+    deep_png,
+    {
+        "a profile of tags that lie over each other": lambda _: deep_png(tags_of_the_same(b"bgr")),
+        "a profile of twenty thousand steps": lambda _: deep_png(rgb_profile(b"bgr", D2B0=PROGRAM)),
+    },
+)
 PNG += bombs(
     "PNG",
     png,
@@ -77,6 +109,12 @@ PNG += bombs(
         ),
         "a profile of 7 MB": lambda d: put(
             d, chunk(b"iCCP", ICC + zlib.compress(rgb_profile().ljust(7 * MEGABYTE, b"\0")))
+        ),
+        "a profile of twenty thousand steps": lambda d: put(
+            d, chunk(b"iCCP", ICC + zlib.compress(rgb_profile(D2B0=PROGRAM)))
+        ),
+        "a profile of tags that lie over each other": lambda d: put(
+            d, chunk(b"iCCP", ICC + zlib.compress(tags_of_the_same()))
         ),
         "thousands of frames": lambda d: put(d, chunk(b"acTL", bytes(8)) + FRAME * 30_000, AFTER),
         "20 MB behind its pixels": lambda d: put(d, chunk(b"IDAT", bytes(20 * MEGABYTE)), AFTER),

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from colorize_service.cli import names
+from colorize_service.cli.names import Name
 from colorize_service.picture_kinds import RESULTS, SUFFIXES
 
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
@@ -32,11 +33,13 @@ class Task:
         source: the photo.
         result: the file that the result goes to; None: the photo cannot be converted.
         problem: the sentence that tells why not, if ``result`` is None.
+        name: how ``result`` came about, if it was not given.
     """
 
     source: Path
     result: Path | None
     problem: str | None = None
+    name: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ def plan(paths: Sequence[str], output: str | None, recursive: bool, ending: str)
     else:
         folder = None if output is None else Path(output)
         tasks = [task for path in paths for task in _tasks(Path(path), folder, recursive, ending, others)]
-        tasks, notes = _apart(_photos_only(tasks), ending)
-        tasks = _named_as_before(tasks, ending)
+        tasks, notes = _apart(_photos_only(tasks))
+        tasks = _named_as_before(tasks)
     for task in tasks:
         if task.result is not None and _identity(task.source) == _identity(task.result):
             raise click.UsageError(f"{shown(task.source)} would be replaced by its own result; name another with -o.")
@@ -111,7 +114,7 @@ def _is_file(output: str, paths: Sequence[str]) -> bool:
 def _tasks(path: Path, output: Path | None, recursive: bool, ending: str, others: dict[str, str]) -> Iterator[Task]:
     """The tasks of an argument. ``others`` takes the suffixes of files of other formats, by their identity."""
     if not path.is_dir():
-        yield Task(path, names.result(path, output or path.parent, ending))
+        yield _named(Name(path, ending, output, path.parent))
         return
     problems: list[OSError] = []
     found = False
@@ -125,8 +128,7 @@ def _tasks(path: Path, output: Path | None, recursive: bool, ending: str, others
                 others[_identity(file)] = suffix
                 continue
             found = True
-            place = output / file.parent.relative_to(path) if output else file.parent
-            yield Task(file, names.result(file, place, ending))
+            yield _named(Name(file, ending, output, path))
     for error in problems:
         yield Task(Path(error.filename), None, f"The folder cannot be read: {error.strerror}.")
     if not found and not problems:
@@ -148,68 +150,83 @@ def _photos_only(tasks: list[Task]) -> list[Task]:
         if (
             task.result is None
             or of is None
-            or not known & {_identity(task.source.parent / name) for name in _named(of)}
+            or not known & {_identity(task.source.parent / name) for name in _photo_names(of)}
         ):
             kept[_identity(task.source), task.result and _identity(task.result)] = task
     return list(kept.values())
 
 
-def _named(of: str) -> set[str]:
+def _photo_names(of: str) -> set[str]:
     """How the photo of a result may be named in a run: of ``x.tif-color.jpg`` it may be the ``x.jpg`` beside it."""
     photo = Path(of)
     return {of, photo.stem} if photo.suffix.lower() in PHOTO_SUFFIXES else {of}
 
 
-def _apart(tasks: list[Task], ending: str) -> tuple[list[Task], list[str]]:
-    """The tasks with a name of its own for each result, and a note if that took whole names.
+def _named(name: Name) -> Task:
+    return Task(name.source, name.path, name=name)
 
-    All photos whose results would have one name get whole ones. If one of them kept the short name, then it would be
+
+def _apart(tasks: list[Task]) -> tuple[list[Task], list[str]]:
+    """The tasks with a name of its own for each result, and notes if that took fuller names.
+
+    All photos whose results would have one name get fuller ones. If one of them kept the short name, then it would be
     taken for the result of the other when that is alone in a later run.
     """
     apart = list(tasks)
-    while True:
-        sharing = defaultdict(list)
-        for i, task in enumerate(apart):
-            if task.result is not None:
-                sharing[_identity(task.result)].append(i)
-        shared = [group for group in sharing.values() if len(group) > 1]
-        if not shared:
-            break
+    while shared := [group for group in _by_result(apart) if len(group) > 1]:
         for group in shared:
-            _check_names([tasks[i] for i in group])
-            for i in group:
-                apart[i] = _with_whole_name(apart[i], ending)
-    renamed = [new.result for old, new in zip(tasks, apart, strict=True) if old != new and new.result is not None]
-    if not renamed:
-        return apart, []
-    listed = ", ".join(shown(result) for result in renamed[:MOST_NAMES]) + ", …" * (len(renamed) > MOST_NAMES)
-    return apart, [f"{len(renamed)} photos share their names with others; their results keep the whole names: {listed}"]
+            for i, task in zip(group, _told_apart([apart[i] for i in group]), strict=True):
+                apart[i] = task
+    new = [task for task, old in zip(apart, tasks, strict=True) if task != old]
+    in_folders = [task for task in new if task.name and task.name.folders]
+    return apart, [
+        *_note("lie in folders named after their own", in_folders),
+        *_note("keep the whole names", [task for task in new if task not in in_folders]),
+    ]
 
 
-def _check_names(tasks: list[Task]) -> None:
-    by_name: dict[str, Task] = {}
-    for task in tasks:
-        other = by_name.setdefault(task.source.name, task)
-        if other is not task and task.result is not None:
-            raise click.UsageError(
-                f"{shown(other.source)} and {shown(task.source)} would both become {shown(task.result)}; "
-                "convert them apart, with -o."
-            )
+def _by_result(tasks: list[Task]) -> list[list[int]]:
+    """Which tasks have the same result, each by its place in the list."""
+    groups = defaultdict(list)
+    for i, task in enumerate(tasks):
+        if task.result is not None:
+            groups[_identity(task.result)].append(i)
+    return list(groups.values())
 
 
-def _with_whole_name(task: Task, ending: str) -> Task:
-    return task if task.result is None else replace(task, result=names.whole(task.source, task.result.parent, ending))
+def _told_apart(tasks: list[Task]) -> list[Task]:
+    """Photos with one result, each with a fuller name for it: of its folder if they share their own, else the whole."""
+    found = [task.name for task in tasks if task.name]
+    if len({name.source.name for name in found}) == len(tasks):
+        fuller = [replace(name, whole=True) for name in found]
+    else:
+        fuller = [more for name in found if (more := name.in_folder())]
+    if len(fuller) < len(tasks):
+        first, second = (shown(task.source) for task in tasks[:2])
+        raise click.UsageError(
+            f"{first} and {second} would both become {shown(found[0].path)}; convert them apart, with -o."
+        )
+    return [_named(name) for name in fuller]
 
 
-def _named_as_before(tasks: list[Task], ending: str) -> list[Task]:
-    """The tasks; a photo's result keeps its whole name if it got that in a run with another photo of the name."""
+def _note(how: str, tasks: list[Task]) -> Iterator[str]:
+    if tasks:
+        results = [shown(task.result) for task in tasks[:MOST_NAMES] if task.result is not None]
+        listed = ", ".join(results) + ", …" * (len(tasks) > MOST_NAMES)
+        yield f"{len(tasks)} photos share their names with others; their results {how}: {listed}"
+
+
+def _named_as_before(tasks: list[Task]) -> list[Task]:
+    """The tasks; a photo's result keeps the fuller name that it got in a run with another photo of the name."""
     taken = {_identity(task.result) for task in tasks if task.result is not None}
-    named = []
-    for task in tasks:
-        whole = _with_whole_name(task, ending)
-        before = whole.result is not None and os.path.lexists(whole.result) and _identity(whole.result) not in taken
-        named.append(whole if before else task)
-    return named
+    return [_as_before(task, taken) for task in tasks]
+
+
+def _as_before(task: Task, taken: set[str]) -> Task:
+    for name in task.name.of_earlier_runs() if task.name else ():
+        if os.path.lexists(name.path) and _identity(name.path) not in taken:
+            return _named(name)
+    return task
 
 
 def _identity(path: Path) -> str:

@@ -13,8 +13,9 @@ from colorize_service.imaging.profiles import to_srgb
 Floats = NDArray[np.float32]
 
 _MOST = 65535
-#: By how many levels of 8 bits a profile may differ here, in the mean, from what LittleCMS makes of it. In 8 bits it is
-#: several levels off where a curve is steep.
+#: Bytes of a tag that are looked at: more than those of the longest curve that LittleCMS reads. All may name the same.
+_MAX_TAG = 70_000
+#: By how many levels of 8 bits a profile may differ here, in the mean, from what LittleCMS makes of it.
 SAME = 1
 # X, Y and Z of sRGB's red, green and blue under D50, as ICC profiles have them.
 _SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
@@ -75,7 +76,7 @@ def _tags(icc: bytes) -> dict[bytes, bytes]:
         entry = icc[132 + 12 * i : 144 + 12 * i]
         if len(entry) == 12:
             name, at, length = struct.unpack(">4sLL", entry)
-            found[name] = icc[at : at + length]
+            found[name] = icc[at : at + min(length, _MAX_TAG)]
     return found
 
 

@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 #: A longer profile is left aside. Those of print shops have one or two megabytes.
 MAX_PROFILE_BYTES = 8_000_000
 
+_MAX_TAGS = 100  # as in LittleCMS
+
 Convert = Callable[[Image.Image], Image.Image]
 Chromaticities = tuple[float, ...]  # x and y of white, red, green and blue (CIE 1931)
 
@@ -92,25 +94,43 @@ def to_srgb(icc: bytes | None, mode: str) -> Convert | None:
     if not icc or len(icc) > MAX_PROFILE_BYTES:
         return None
     try:
-        return _converter(ImageCms.ImageCmsProfile(io.BytesIO(icc)), mode)
+        return _converter(ImageCms.ImageCmsProfile(io.BytesIO(_without_programs(icc))), mode)
     except MemoryError:
         raise
     except Exception:
         return None
 
 
+def _without_programs(icc: bytes) -> bytes:
+    """The profile without its tags of floating-point elements (ICC.1:2022, 9.2.17 to 9.2.24).
+
+    Such a tag may have thousands of elements, or name one thousands of times, and LittleCMS goes through all of them
+    for each point of its table: minutes for a few kilobytes. All profiles that have them say the same in other tags.
+    """
+    count = min(int.from_bytes(icc[128:132], "big"), _MAX_TAGS, (len(icc) - 132) // 12)
+    places = [at for at in range(132, 132 + 12 * count, 12) if icc[at : at + 3] in (b"D2B", b"B2D")]
+    if not places:
+        return icc
+    found = bytearray(icc)
+    for at in places:
+        found[at] = ord("x")
+    return bytes(found)
+
+
 def _converter(profile: ImageCms.ImageCmsProfile, mode: str) -> Convert | None:
     space = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space]
     if mode != space and (mode, space) != ("L", "RGB"):
         return None
-    transform = ImageCms.buildTransform(
-        profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
-    )
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "L":  # 256 levels take no time; optimised, a steep curve is many levels off in the darks
+        flags |= ImageCms.Flags.NOOPTIMIZE
+    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), space, "RGB", flags=flags)
     if mode == "CMYK":
         return transform.apply
     probe = _probe(mode)
     moved = transform.apply(probe.convert(space))
-    if np.abs(np.asarray(probe.convert("RGB"), int) - np.asarray(moved, int)).max() <= 2:
+    nearly = 1 if mode == "L" else 2  # levels; a table of 256 costs nothing
+    if np.abs(np.asarray(probe.convert("RGB"), int) - np.asarray(moved, int)).max() <= nearly:
         return None
     if mode == "L":
         table = list(moved.convert("L").tobytes())

@@ -91,6 +91,56 @@ def test_a_photo_does_not_take_the_result_of_another_in_the_run_for_its_own(colo
     assert names(tmp_path) == ["x-color.jpg", "x.jpg", "x.jpg-color.jpg", "x.jpg.png"]
 
 
+@pytest.fixture
+def two(tmp_path, scan):
+    """Two folders in which some photos have the same names."""
+    for name in ("a/x.jpg", "a/sub/x.jpg", "a/only.jpg", "b/x.jpg", "b/x.tif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(scan[name[-3:]])
+    return ["a", "b", "--recursive", "-o", "out"]
+
+
+IN_FOLDERS = ["a/x-color.jpg", "b/x.jpg-color.jpg", "b/x.tif-color.jpg", "only-color.jpg", "sub/x-color.jpg"]
+
+
+def test_two_folders_go_into_one_and_only_photos_that_share_a_name_keep_their_folders(colorize, tmp_path, two):
+    done = colorize(*two)
+    assert done.returncode == 0 and names(tmp_path / "out") == IN_FOLDERS
+    said = "3 photos share their names with others; their results lie in folders named after their own: out/a/x-color"
+    assert done.stderr.startswith(said)
+
+
+def test_two_folders_are_done_once_however_they_are_named_in_the_next_run(colorize, tmp_path, two):
+    colorize(*two)
+    again = [
+        two,
+        ["b", *two[:1], *two[2:]],
+        ["a", *two[2:]],
+        ["b/x.jpg", *two[3:]],
+        ["../" + tmp_path.name + "/a/", *two[2:]],
+    ]
+    for arguments in again:
+        done = colorize(*arguments, "--skip-existing")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert names(tmp_path / "out") == IN_FOLDERS
+
+
+def test_folders_of_the_same_name_are_told_apart_by_those_above_them(colorize, tmp_path, scan):
+    for place in ("p/1944", "q/1944"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "x.jpg").write_bytes(scan["jpg"])
+    assert colorize("p/1944", "q/1944/x.jpg", "-o", "out").returncode == 0
+    assert names(tmp_path / "out") == ["p/1944/x-color.jpg", "q/1944/x-color.jpg"]
+
+
+def test_a_photo_is_not_taken_for_done_when_a_folder_in_its_own_has_the_same_name(colorize, tmp_path, scan):
+    (tmp_path / "a/a").mkdir(parents=True)
+    (tmp_path / "a/a/x.jpg").write_bytes(scan["jpg"])
+    colorize("a", "--recursive", "-o", "out")
+    (tmp_path / "a/x.jpg").write_bytes(scan["jpg"])
+    assert colorize("a", "-o", "out", "--skip-existing").stdout == "out/x-color.jpg\n"
+
+
 def test_files_of_other_formats_are_counted_and_what_lies_beside_photos_is_not(colorize, tmp_path, scan):
     (tmp_path / "a.jpg").write_bytes(scan["jpg"])
     for name in ("1.CR2", "2.cr2", "3.psd", "scan", ".hidden.cr2", "a.xmp", "notes.txt", "Thumbs.db", "desktop.ini"):

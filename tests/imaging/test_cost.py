@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.bombs import Bomb, all_bombs
 from tests.support.pictures import PICTURES
 from tests.support.pictures.files import SIZE, save
 from tests.support.results import photo_of
@@ -72,3 +73,59 @@ def test_memory_stays_where_it_was():
     code = "for i in range(90):\n use(files[i % len(files)])\n if i in (29, 89): print(memory('VmRSS'))"
     (early, late), _ = child(code, files)
     assert late - early < 12
+
+
+#: MB and ms that a file may take more than the same picture without what is in it beside pixels: in the service, and
+#: in the command line, which reads of that what results keep.
+MOST = {"pixels": (20, 50), "metadata": (40, 300)}
+#: One of each format and kind of burden that once was dear, for the quick run.
+QUICK = {
+    "JPEG: a million comments between its scans",
+    "PNG: texts of 63 MB",
+    "PNG: values that lie over each other",
+    "PNG: texts of different names",
+    "PNG: a profile of twenty thousand steps",
+    "WebP: an EXIF block of 65,535 entries",
+    "GIF: comments of millions of pieces",
+    "PPM: a comment of 10 MB before its depth",
+    "TIFF: a thousand thumbnails of millions of values",
+    "TIFF: strips that lie over each other",
+    "HEIC: a thousand thumbnails",
+    "AVIF: thousands of items",
+    "JPEG 2000: a million comments in a tile",
+}
+
+
+def costs(*names: str) -> dict[str, dict]:
+    """What bombs cost, by name; all of them if none is named."""
+    command = [sys.executable, "-m", "tests.support.bombs.measure", *(f"--only={name}" for name in names)]
+    done = subprocess.run(command, capture_output=True, timeout=300, check=False, cwd=ROOT, text=True)
+    assert done.returncode == 0, done.stderr
+    return {found["name"]: found for found in map(json.loads, done.stdout.splitlines())}
+
+
+def assert_cheap(bomb: Bomb, found: dict) -> None:
+    for what, most in MOST.items():
+        megabytes, milliseconds = found[what]
+        assert megabytes < most[0] and milliseconds < most[1], found
+    assert found["outcome"] == "same" or (bomb.refused and found["outcome"].endswith(".")), found
+
+
+def test_what_is_not_pixels_costs_no_more_than_pixels_in_the_dearest_files():
+    found = costs(*QUICK)
+    assert len(found) == len(QUICK)
+    for bomb in all_bombs():
+        if str(bomb) in QUICK:
+            assert_cheap(bomb, found[str(bomb)])
+
+
+@pytest.fixture(scope="module")
+def all_costs() -> dict[str, dict]:
+    return costs()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", all_bombs(), ids=str)
+def test_what_is_not_pixels_costs_no_more_than_pixels(bomb: Bomb, all_costs):
+    """Texts, profiles, EXIF, thumbnails, frames, tiles, palettes, comments, thousands of anything."""
+    assert_cheap(bomb, all_costs[str(bomb)])

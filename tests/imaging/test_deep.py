@@ -6,13 +6,16 @@ import struct
 
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image
 
 from colorize_service.imaging import ImageError, open_photo
 from colorize_service.imaging.profiles import PRIMARIES, make_profile
+from tests.support import profiles
 from tests.support.pictures.files import chunk
+from tests.support.profiles import parametric, power, raised, table
 
 pytestmark = pytest.mark.slow  # many files, and other programs that read them
 
@@ -74,6 +77,21 @@ def jpeg2000() -> bytes:
     return buffer.getvalue()
 
 
+def heic(samples: np.ndarray, bits: int) -> bytes:
+    """A HEIC that loses nothing but the bits that it has no room for."""
+    mode = {2: "I;16", 3: "RGB;16", 4: "RGBA;16"}[samples.shape[2] if samples.ndim == 3 else 2]
+    buffer = io.BytesIO()
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
+    image = pillow_heif.from_bytes(mode=mode, size=SIZE, data=samples.tobytes())
+    image.save(buffer, quality=-1, chroma=444, matrix_coefficients=0)  # the matrix 0 is RGB itself
+    return buffer.getvalue()
+
+
+def of_bits(samples: np.ndarray, bits: int) -> np.ndarray:
+    """What is left of samples of 16 bits in so many, 0 to 65535."""
+    return np.rint((samples >> 16 - bits) * (WHITE / (2**bits - 1)))
+
+
 def over_white(luma: np.ndarray, alpha: int) -> np.ndarray:
     return (luma.astype(float) * alpha + WHITE * (WHITE - alpha)) / WHITE
 
@@ -107,6 +125,13 @@ EXACT = {
     ),
     "TIFF, floats": (lambda: tiff((gray() / WHITE).astype(np.float32)), gray),
     "JPEG 2000, gray": (jpeg2000, gray),
+    "HEIC, gray, 10 bits": (lambda: heic(gray(), 10), lambda: of_bits(gray(), 10)),
+    "HEIC, RGB, 10 bits": (lambda: heic(rgb(), 10), lambda: luma_of(of_bits(rgb(), 10))),
+    "HEIC, RGB, 12 bits": (lambda: heic(rgb(), 12), lambda: luma_of(of_bits(rgb(), 12))),
+    "HEIC, RGB, transparent": (
+        lambda: heic(with_alpha(rgb(), 50_000), 10),
+        lambda: over_white(luma_of(of_bits(rgb(), 10)), of_bits(np.uint16([50_000]), 10)[0]),
+    ),
     "PPM, gray": (lambda: b"P5\n%d %d\n65535\n" % SIZE + gray().astype(">u2").tobytes(), gray),
 }
 
@@ -130,39 +155,13 @@ def test_a_turned_photo_of_16_bits_is_turned_upright():
     assert (photo.luma16() == gray()[::-1, ::-1]).all()
 
 
-def gray_profile(curve: bytes) -> bytes:
-    """An ICC profile of one curve, as scanners write them."""
-    tags = {b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3l", 63190, 65536, 54061), b"kTRC": curve}
-    tags[b"desc"] = b"desc" + struct.pack(">LL", 0, 2) + b"-\0" + bytes(78)
-    table, body = struct.pack(">L", len(tags)), b""
-    for name, value in tags.items():
-        table += struct.pack(">4sLL", name, 128 + 4 + 12 * len(tags) + len(body), len(value))
-        body += value + bytes(-len(value) % 4)
-    head = struct.pack(">L4sL", 128 + len(table) + len(body), bytes(4), 0x02400000) + b"scnrGRAYXYZ "
-    head += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3l", 63190, 65536, 54061)
-    return head.ljust(128, b"\0") + table + body
-
-
-def power(exponent: float) -> bytes:
-    return b"curv" + struct.pack(">LLH", 0, 1, round(exponent * 256)) + bytes(2)
-
-
-def parametric(kind: int, *values: float) -> bytes:
-    return b"para" + struct.pack(">LHH", 0, kind, 0) + b"".join(struct.pack(">l", round(v * 65536)) for v in values)
-
-
-def table(exponent: float) -> bytes:
-    points = (65535 * np.linspace(0, 1, 1024) ** exponent).round().astype(">u2")
-    return b"curv" + struct.pack(">LL", 0, 1024) + points.tobytes()
-
-
 # Profile, whether the samples are gray, and the exponent that the profile means.
 PROFILES = {
-    "one number": (gray_profile(power(1.8)), True, 460.8 / 256),
-    "one curve": (gray_profile(table(1.8)), True, 1.8),
-    "a formula": (gray_profile(parametric(0, 1.8)), True, 1.8),
-    "a formula with a straight part": (gray_profile(parametric(3, 1.8, 1, 0, 0, 0)), True, 1.8),
-    "linear gray": (gray_profile(power(1.0)), True, 1.0),
+    "one number": (profiles.gray(power(1.8)), True, 460.8 / 256),
+    "one curve": (profiles.gray(table(raised(1.8))), True, 1.8),
+    "a formula": (profiles.gray(parametric(0, 1.8)), True, 1.8),
+    "a formula with a straight part": (profiles.gray(parametric(3, 1.8, 1, 0, 0, 0)), True, 1.8),
+    "linear gray": (profiles.gray(power(1.0)), True, 1.0),
     "linear colours, gray samples": (make_profile(1.0), True, 1.0),
     "wide colours, gray samples": (make_profile(2.2, PRIMARIES[9]), True, 2.2),
     "linear colours": (make_profile(1.0), False, 1.0),
@@ -178,16 +177,22 @@ def test_a_scanners_profile_is_applied_at_16_bits(name):
     stored = dark if is_gray else np.repeat(dark[..., None], 3, axis=2)
     photo = open_photo(tiff(stored, iccprofile=icc), max_pixels=10_000)
     light = (dark / WHITE) ** exponent
-    wanted = WHITE * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    wanted = WHITE * profiles.encoded(light)
     luma = photo.luma16()
     assert np.abs(luma - wanted).max() < 40, "it is far from what the profile says"
     assert len(np.unique(luma)) > 200
-    if name != "linear gray":  # there 8 bits are several levels off
-        assert np.abs(luma / 257 - photo.luma()).max() < 2
+    assert np.abs(luma / 257 - photo.luma()).max() < 2
+
+
+def heic_of_8_bits(samples: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(samples)).save(buffer)
+    return buffer.getvalue()
 
 
 def test_a_photo_of_8_bits_has_no_16():
-    for data in (tiff(gray().astype(np.uint8)), imagecodecs.png_encode(gray().astype(np.uint8))):
+    shallow = (gray() >> 8).astype(np.uint8)
+    for data in (tiff(shallow), imagecodecs.png_encode(shallow), heic_of_8_bits(shallow)):
         assert open_photo(data, max_pixels=10_000).luma16() is None
 
 
@@ -200,3 +205,13 @@ def test_a_photo_of_16_bits_that_is_cut_off_is_refused(name):
         photo = open_photo(data[:-100], max_pixels=10_000)
     with pytest.raises(ImageError):
         photo.luma16()
+
+
+def test_a_heic_whose_crop_makes_no_sense_is_refused_and_not_cropped_by_chance():
+    data = bytearray(heic(rgb(), 10))
+    at = data.index(b"clap") + 4 + 6 * 4
+    data[at : at + 4] = struct.pack(">l", -553)  # from the middle upwards: it is outside of the picture
+    photo = open_photo(bytes(data), max_pixels=10_000)
+    for read in (photo.luma, photo.luma16):
+        with pytest.raises(ImageError, match="two different sizes"):
+            read()

@@ -196,12 +196,12 @@ def test_results_with_metadata_are_whole_for_other_readers(form):
 # --- metadata that are broken, hostile, or too many ------------------------------------------------------------------
 
 
-def test_metadata_of_more_than_a_megabyte_are_dropped():
-    photo = tagged(".png").replace(b"IEND", b"IEND", 1)
+def test_of_metadata_of_more_than_a_megabyte_the_longest_are_dropped():
+    photo = tagged(".png")
     at = photo.index(b"IDAT") - 4
     large = photo[:at] + chunk(b"tEXt", b"Comment\0" + b"x" * (MAX_BYTES - 100)) + photo[at:]
     result = made(large, "png")
-    assert len(result) < 20_000 and read(result, "png", *MADE, "Artist") == bare(MADE)
+    assert len(result) < 20_000 and read(result, "png", *MADE, "Artist") == bare(MADE) | {"Artist": "Zoë B."}
 
 
 def test_what_does_not_fit_into_a_jpegs_segments_is_left_out_and_all_else_kept():

@@ -5,12 +5,18 @@ import functools
 from PIL import AvifImagePlugin
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Boxes, boxes_of, has_hole, without_metadata
+from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.pillow import PillowSource, opened
+from colorize_service.imaging.formats.heif import check_whole, written
+from colorize_service.imaging.formats.pillow import PillowSource, check_library, opened
+from colorize_service.imaging.formats.tracks import first_frame
 
 #: Zeros in a row that AV1's arithmetic code never gives: not even a flat picture has more than a few.
 MAX_ZEROS = 48
+#: Brands of a file that are looked at.
+MAX_BRANDS = 64
+
+_AVIF = {b"avif", b"avis"}
 
 
 def read(data: bytes) -> PillowSource:
@@ -19,16 +25,28 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is cut off, damaged or of a kind that is not supported.
     """
-    boxes = boxes_of(data)
-    clean = functools.partial(_clean, data, boxes)
-    image = opened("AVIF", AvifImagePlugin.AvifImageFile, without_metadata(data, boxes))
-    # What is left of EXIF is made by Pillow, from the turns that the file itself says.
+    check_library("AVIF", "avif")
+    length = min(int.from_bytes(data[:4], "big"), 4 * MAX_BRANDS)
+    major, brands = data[8:12], {data[at : at + 4] for at in range(16, length - 3, 4)}
+    if not _AVIF & {major, *brands}:
+        raise ImageError("This kind of AVIF is not supported; a plain photo is.")
+    # As libavif does: a still picture, or a sequence where it is called one or nothing.
+    items = first_frame(data) if major != b"avif" else {}
+    if not items:
+        items = shown_items(data)
+    for item in list(items.values())[:1]:
+        check_range(item)
+    check_whole("AVIF", items)
+    clean = functools.partial(_clean, items)
+    image = opened("AVIF", AvifImagePlugin.AvifImageFile, written(items, b"avif"))
+    # EXIF is made by Pillow, from the turns that the file itself says.
     turn, icc = orientation(image.info.get("exif", b"")), image.info.get("icc_profile")
     image.close()
     return PillowSource("AVIF", AvifImagePlugin.AvifImageFile, clean, image.size, turn, icc)
 
 
-def _clean(data: bytes, boxes: Boxes) -> bytes:
-    if has_hole(data, boxes, MAX_ZEROS):
+def _clean(items: Items) -> bytes:
+    hole = bytes(MAX_ZEROS)
+    if any(hole in item.payload().rstrip(b"\0") for item in items.values() if item.kind == b"av01"):
         raise ImageError("The AVIF is damaged: there is a hole in its pixels.")
-    return without_metadata(data, boxes)
+    return written(items, b"avif")

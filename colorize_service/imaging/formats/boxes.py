@@ -1,101 +1,110 @@
-"""The boxes of HEIC and AVIF (ISO/IEC 14496-12 and 23008-12), as far as they say what the pictures are."""
+"""The boxes of HEIC and AVIF (ISO/IEC 14496-12 and 23008-12), as far as they say what the pictures are.
+
+Of thousands of items, properties and references, those are looked at that the shown picture is made of.
+"""
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.profiles import HDR_TRANSFERS
+from colorize_service.imaging.profiles import HDR_TRANSFERS, MAX_PROFILE_BYTES
 
-#: Boxes, items and properties of a file.
-MAX_BOXES = 65_536
+#: Boxes, items, extents and properties of a file.
+MAX_BOXES = 16_384
+#: Properties of an item, and bytes of one that is no colour profile.
+MAX_PROPERTIES, MAX_PROPERTY = 64, 65_536
+#: Items that a picture is made of.
+MAX_PARTS = 8_192
 
+_Known = tuple[bytes, memoryview]  # name and value of a property
 Box = tuple[bytes, int, int]  # name, and where its body begins and ends
+
+# What the pixels and the upright position need; others are kept where they are marked as essential, so that the decoder
+# refuses what it does not know.
+_NEEDED = {
+    b"ispe",
+    b"hvcC",
+    b"av1C",
+    b"pixi",
+    b"colr",
+    b"auxC",
+    b"irot",
+    b"imir",
+    b"clap",
+    b"pasp",
+    b"a1lx",
+    b"a1op",
+    b"lsel",
+}
+_ALPHAS = {b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1"}
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property of an item.
+
+    Attributes:
+        essential: whether a reader that does not know it must not show the item.
+    """
+
+    name: bytes
+    value: memoryview
+    essential: bool = False
 
 
 @dataclass
-class Boxes:
-    """What the boxes of a file say.
+class Item:
+    """A picture or a part of one.
 
     Attributes:
-        primary: number of the picture that is shown.
-        items: where the type of each item stands, by number.
-        sizes: of all pictures and of their parts.
-        properties: of the primary picture, by name.
+        kind: its type.
+        parts: numbers of the items that it is put together from, in their order.
+        alpha: number of the item that says how opaque it is, and whether its colours are multiplied by that.
+        pieces: its bytes, as far as they are there.
+        whole: whether all of them are.
     """
 
-    primary: int = 0
-    items: dict[int, int] = field(default_factory=dict)
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    properties: dict[bytes, list[memoryview]] = field(default_factory=dict)
-    known: list[tuple[bytes, memoryview]] = field(default_factory=list)
-    extents: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # start and length in the file, by item
-    left: int = MAX_BOXES
-
-    def kind(self, data: bytes, item: int) -> bytes:
-        """The type of an item; nothing if there is none."""
-        at = self.items.get(item)
-        return b"" if at is None else data[at : at + 4]
+    kind: bytes
+    properties: list[Property] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    alpha: int | None = None
+    multiplied: bool = False
+    pieces: list[memoryview] = field(default_factory=list)
+    whole: bool = True
 
     def named(self, name: bytes) -> list[memoryview]:
-        """All properties of this name, of whatever item."""
-        return [value for known, value in self.known if known == name]
+        """The values of its properties of this name."""
+        return [one.value for one in self.properties if one.name == name]
+
+    def size(self) -> tuple[int, int] | None:
+        """Width and height before crop and turn."""
+        for value in self.named(b"ispe"):
+            width, height = struct.unpack_from(">II", value, 4)
+            return width, height
+        return None
 
     def icc(self) -> bytes | None:
-        """The primary picture's colour profile."""
-        for colours in self.properties.get(b"colr", []):
+        """Its colour profile."""
+        for colours in self.named(b"colr"):
             if bytes(colours[:4]) in (b"prof", b"rICC"):
                 return bytes(colours[4:])
         return None
 
-    def spend(self) -> None:
-        """Count a piece."""
-        self.left -= 1
-        if self.left < 0:
-            raise ImageError("The picture is damaged: it is made of too many pieces.")
+    def payload(self) -> bytes:
+        """Its bytes."""
+        return b"".join(self.pieces)
 
 
-def boxes_of(data: bytes) -> Boxes:
-    """Go through the boxes of a file.
-
-    Raises:
-        ImageError: there are too many, or the picture's colours are those of a kind that is not supported.
-    """
-    found = Boxes()
-    with contextlib.suppress(struct.error, IndexError):  # what is cut off here is missed by the decoder as well
-        _walk(data, 0, len(data), found)
-    for colours in found.properties.get(b"colr", []):
-        if bytes(colours[:4]) == b"nclx" and len(colours) >= 10:
-            transfer = HDR_TRANSFERS.get(int.from_bytes(colours[6:8], "big"))
-            if transfer:
-                raise ImageError(f"Sorry, HDR pictures ({transfer}) are not supported. Save it with the usual range.")
-    return found
+#: Items by number, the shown one first.
+Items = dict[int, Item]
 
 
-def without_metadata(data: bytes, boxes: Boxes) -> bytes:
-    """A copy in which the EXIF and XMP data are items of no known type."""
-    copy = bytearray(data)
-    for at in boxes.items.values():
-        if data[at : at + 4] in (b"Exif", b"mime"):
-            copy[at : at + 4] = b"none"
-    return bytes(copy)
-
-
-def has_hole(data: bytes, boxes: Boxes, zeros: int) -> bool:
-    """Whether so many zeros stand in a row within a picture's bytes."""
-    hole = bytes(zeros)
-    return any(
-        hole in data[start : start + length].rstrip(b"\0")
-        for item, extents in boxes.extents.items()
-        if boxes.kind(data, item) not in (b"Exif", b"mime", b"grid")
-        for start, length in extents
-    )
-
-
-def _split(data: bytes, at: int, end: int, found: Boxes) -> Iterator[Box]:
+def split(data: bytes | memoryview, at: int, end: int, left: list[int]) -> Iterator[Box]:
+    """The boxes between two places; each is taken from the number of those that are left."""
     while at + 8 <= end:
-        found.spend()
+        _spend(left)
         length, name = struct.unpack_from(">I4s", data, at)
         body = at + 8
         if length == 1:
@@ -108,90 +117,199 @@ def _split(data: bytes, at: int, end: int, found: Boxes) -> Iterator[Box]:
         at = stop
 
 
-def _walk(data: bytes, at: int, end: int, found: Boxes) -> None:
-    associations: list[tuple[int, list[int]]] = []
-    for name, start, stop in _split(data, at, end, found):
-        if name != b"meta":
-            continue
-        for inner, body, close in _split(data, start + 4, stop, found):
-            if inner == b"pitm":
-                found.primary = int.from_bytes(data[body + 4 : body + (6 if data[body] == 0 else 8)], "big")
-            elif inner == b"iinf":
-                _items(data, body, close, found)
-            elif inner == b"iloc":
-                _locations(data, body, found)
-            elif inner == b"iprp":
-                associations += _properties(data, body, close, found)
-    for item, numbers in associations:
-        for number in numbers if item == found.primary else []:
-            if 1 <= number <= len(found.known):
-                name, value = found.known[number - 1]
-                found.properties.setdefault(name, []).append(value)
+def _spend(left: list[int]) -> None:
+    left[0] -= 1
+    if left[0] < 0:
+        raise ImageError("The picture is damaged: it is made of too many pieces.")
 
 
-def _items(data: bytes, body: int, close: int, found: Boxes) -> None:
-    for name, start, _ in _split(data, body + (6 if data[body] == 0 else 8), close, found):
-        if name == b"infe" and data[start] in (2, 3):
-            wide = data[start] == 3
-            number = int.from_bytes(data[start + 4 : start + (8 if wide else 6)], "big")
-            found.items[number] = start + (10 if wide else 8)
+def shown_items(data: bytes) -> Items:
+    """The items of the shown picture; none where it is not found.
+
+    Raises:
+        ImageError: there are too many boxes, or the picture's colours are those of a kind that is not supported.
+    """
+    found: Items = {}
+    with contextlib.suppress(struct.error, IndexError):  # what is cut off here is missed below
+        meta = Meta(data)
+        found = meta.shown()
+        meta.fill(found)
+    for item in list(found.values())[:1]:
+        check_range(item)
+    return found
 
 
-def _locations(data: bytes, at: int, found: Boxes) -> None:
-    """Where the items' bytes stand, as far as these are in the file itself (14496-12, 8.11.3)."""
-    version, sizes = data[at], data[at + 4 : at + 6]
-    size, length_size, base_size, index_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4, sizes[1] & 15
-    wide = version == 2
-    count = int.from_bytes(data[at + 6 : at + (10 if wide else 8)], "big")
-    at += 10 if wide else 8
-
-    def take(length: int) -> int:
-        nonlocal at
-        if at + length > len(data):
-            raise struct.error
-        value, at = int.from_bytes(data[at : at + length], "big"), at + length
-        return value
-
-    for _ in range(min(count, MAX_BOXES)):
-        found.spend()
-        item = take(4 if wide else 2)
-        method = take(2) & 15 if version else 0
-        take(2)
-        base, extents = take(base_size), []
-        for _ in range(take(2)):
-            found.spend()
-            take(index_size if version else 0)
-            start, length = base + take(size), take(length_size)
-            extents.append((start, length or max(0, len(data) - start)))
-        if method == 0:
-            found.extents[item] = extents
+def check_range(item: Item) -> None:
+    """Refuse colours of a brightness that no screen of eight bits has."""
+    for colours in item.named(b"colr"):
+        if bytes(colours[:4]) == b"nclx" and len(colours) >= 10:
+            transfer = HDR_TRANSFERS.get(int.from_bytes(colours[6:8], "big"))
+            if transfer:
+                raise ImageError(f"Sorry, HDR pictures ({transfer}) are not supported. Save it with the usual range.")
 
 
-def _properties(data: bytes, body: int, close: int, found: Boxes) -> list[tuple[int, list[int]]]:
-    associations: list[tuple[int, list[int]]] = []
-    for name, start, stop in _split(data, body, close, found):
-        if name == b"ipco":
-            for inner, value, end in _split(data, start, stop, found):
-                found.known.append((inner, memoryview(data)[value:end]))
-                if inner == b"ispe":
-                    width, height = struct.unpack_from(">II", data, value + 4)
-                    found.sizes.append((width, height))
-        elif name == b"ipma":
-            associations += _associations(data, start, found)
-    return associations
+def needed(properties: list[Property]) -> list[Property]:
+    """Those that a decoder must see, none of them of a length that makes no sense."""
+    return [
+        one
+        for one in properties
+        if (one.name in _NEEDED or one.essential)
+        and len(one.value) <= (MAX_PROFILE_BYTES if one.name == b"colr" else MAX_PROPERTY)
+    ][:MAX_PROPERTIES]
 
 
-def _associations(data: bytes, start: int, found: Boxes) -> list[tuple[int, list[int]]]:
-    version, wide, at = data[start], data[start + 3] & 1, start + 8
-    (count,) = struct.unpack_from(">I", data, start + 4)
-    rows = []
-    for _ in range(min(count, MAX_BOXES)):
-        found.spend()
-        item, number = struct.unpack_from(">IB" if version else ">HB", data, at)
-        at += 5 if version else 3
-        width = 2 if wide else 1
-        mask = 0x7FFF if wide else 0x7F
-        values = [int.from_bytes(data[at + width * i : at + width * (i + 1)], "big") & mask for i in range(number)]
-        at += width * number
-        rows.append((item, values))
-    return rows
+class Meta:
+    """The box that lists a file's items (14496-12, 8.11).
+
+    Raises:
+        struct.error, IndexError: a box is cut off.
+    """
+
+    def __init__(self, data: bytes):
+        self._data, self._view, self._left = data, memoryview(data), [MAX_BOXES]
+        self._boxes: dict[bytes, tuple[int, int]] = {}
+        for name, start, stop in split(data, 0, len(data), self._left):
+            if name == b"meta":
+                for inner, body, close in split(data, start + 4, stop, self._left):
+                    self._boxes.setdefault(inner, (body, close))
+                break
+        self.kinds = self._kinds()
+
+    def _kinds(self) -> dict[int, bytes]:
+        """The type of each item."""
+        data, found = self._data, {}
+        if b"iinf" in self._boxes:
+            body, close = self._boxes[b"iinf"]
+            for name, start, _ in split(data, body + (6 if data[body] == 0 else 8), close, self._left):
+                if name == b"infe" and data[start] in (2, 3):
+                    wide = data[start] == 3
+                    number = int.from_bytes(data[start + 4 : start + (8 if wide else 6)], "big")
+                    at = start + (10 if wide else 8)
+                    found[number] = data[at : at + 4]
+        return found
+
+    def shown(self) -> Items:
+        """The primary item and those that it is made of."""
+        if b"pitm" not in self._boxes:
+            return {}
+        at = self._boxes[b"pitm"][0]
+        primary = int.from_bytes(self._data[at + 4 : at + (6 if self._data[at] == 0 else 8)], "big")
+        parts, auxiliary, multiplied = self._references()
+        properties = self.properties({primary, *parts, *auxiliary, *(to for many in parts.values() for to in many)})
+        alphas: dict[int, int] = {}
+        for item, to in auxiliary.items():
+            names = {
+                bytes(one.value[4:]).partition(b"\0")[0] for one in properties.get(item, []) if one.name == b"auxC"
+            }
+            if names & _ALPHAS:
+                alphas.setdefault(to, item)
+        found: Items = {}
+        waiting = [primary]
+        while waiting:
+            number = waiting.pop(0)
+            if number in found or number not in self.kinds:
+                continue
+            if len(found) >= MAX_PARTS:
+                raise ImageError("The picture is damaged: it is made of too many pieces.")
+            alpha = alphas.get(number)
+            whole = Item(self.kinds[number], needed(properties.get(number, [])), parts.get(number, []), alpha)
+            whole.multiplied = number in multiplied
+            found[number] = whole
+            waiting += whole.parts + ([alpha] if alpha is not None else [])
+        return found
+
+    def _references(self) -> tuple[dict[int, list[int]], dict[int, int], set[int]]:
+        """Of what items are made, to which one an auxiliary one belongs, and which are multiplied by their alpha."""
+        parts: dict[int, list[int]] = {}
+        auxiliary: dict[int, int] = {}
+        multiplied: set[int] = set()
+        if b"iref" in self._boxes:
+            body, close = self._boxes[b"iref"]
+            width, form = (4, "L") if self._data[body] else (2, "H")
+            for name, start, stop in split(self._data, body + 4, close, self._left):
+                if name not in (b"dimg", b"auxl", b"prem"):
+                    continue
+                source, count = struct.unpack_from(f">{form}H", self._data, start)
+                count = min(count, (stop - start - width - 2) // width)
+                if name == b"prem":
+                    multiplied.add(source)
+                elif name == b"auxl" and count > 0:
+                    auxiliary.setdefault(source, struct.unpack_from(f">{form}", self._data, start + width + 2)[0])
+                elif name == b"dimg" and source not in parts:
+                    self._left[0] -= count
+                    _spend(self._left)
+                    parts[source] = list(struct.unpack_from(f">{count}{form}", self._data, start + width + 2))
+        return parts, auxiliary, multiplied
+
+    def properties(self, wanted: Container[int]) -> dict[int, list[Property]]:
+        """The properties of these items (23008-12, 9.3)."""
+        known: list[_Known] = []
+        found: dict[int, list[Property]] = {}
+        if b"iprp" in self._boxes:
+            for name, start, stop in split(self._data, *self._boxes[b"iprp"], self._left):
+                if name == b"ipco":
+                    known += [
+                        (inner, self._view[value:end])
+                        for inner, value, end in split(self._data, start, stop, self._left)
+                    ]
+                elif name == b"ipma":
+                    self._associate(start, wanted, known, found)
+        return found
+
+    def _associate(
+        self,
+        start: int,
+        wanted: Container[int],
+        known: list[tuple[bytes, memoryview]],
+        found: dict[int, list[Property]],
+    ) -> None:
+        data, at = self._data, start + 8
+        version, wide = data[start], data[start + 3] & 1
+        (count,) = struct.unpack_from(">I", data, start + 4)
+        form = ">IB" if version else ">HB"
+        for _ in range(count):
+            _spend(self._left)
+            item, number = struct.unpack_from(form, data, at)
+            at += 5 if version else 3
+            if item in wanted and item not in found:
+                values = struct.unpack_from(f">{number}{'H' if wide else 'B'}", data, at)
+                top = 0x8000 if wide else 0x80
+                for value in values:
+                    if 1 <= value & top - 1 <= len(known):
+                        name, body = known[(value & top - 1) - 1]
+                        found.setdefault(item, []).append(Property(name, body, bool(value & top)))
+            at += number * (2 if wide else 1)
+
+    def fill(self, items: Items) -> None:
+        """Find the bytes of these items (14496-12, 8.11.3)."""
+        if b"iloc" not in self._boxes:
+            return
+        data, (at, _) = self._data, self._boxes[b"iloc"]
+        version, sizes = data[at], data[at + 4 : at + 6]
+        size, length_size, base_size, index_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4, sizes[1] & 15
+        wide = version == 2
+        count = int.from_bytes(data[at + 6 : at + (10 if wide else 8)], "big")
+        at += 10 if wide else 8
+        number_size, method_size = 4 if wide else 2, 2 if version else 0
+        extent = (index_size if version else 0) + size + length_size
+        for _ in range(count):
+            _spend(self._left)
+            number = int.from_bytes(data[at : at + number_size], "big")
+            at += number_size
+            method = int.from_bytes(data[at : at + method_size], "big") & 15
+            at += method_size + 2
+            base = int.from_bytes(data[at : at + base_size], "big")
+            at += base_size
+            (extents,) = struct.unpack_from(">H", data, at)
+            at += 2
+            item = items.get(number)
+            if item and not item.pieces and method in (0, 1):
+                begin, end = self._boxes.get(b"idat", (0, 0)) if method else (0, len(data))
+                for here in range(at, at + extent * extents, extent):
+                    _spend(self._left)
+                    start = here + extent - size - length_size
+                    offset = begin + base + int.from_bytes(data[start : start + size], "big")
+                    length = int.from_bytes(data[start + size : here + extent], "big") or max(0, end - offset)
+                    item.pieces.append(self._view[offset : min(offset + length, end)])
+                    item.whole &= len(item.pieces[-1]) == length
+            at += extent * extents

@@ -8,8 +8,10 @@ from PIL import GifImagePlugin
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.pillow import PillowSource
 
-#: Blocks before the pixels.
-MAX_BLOCKS = 65_536
+#: Blocks before the pixels, and their pieces, all together.
+MAX_BLOCKS = 131_072
+#: Pieces of the pixels that are counted, and bytes that a pixel takes at most: two codes, each in pieces of one byte.
+MAX_PIECES, MAX_PIXEL = 65_536, 6
 
 _EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 
@@ -22,21 +24,21 @@ def read(data: bytes) -> PillowSource:
     """
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     head = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    at, control = head, b""
-    for _ in range(MAX_BLOCKS):
+    at, control, left = head, b"", MAX_BLOCKS
+    while left > 0:
+        left -= 1
         if data[at] == _EXTENSION:
             start, at = at, at + 2
-            while data[at]:
+            while data[at] and left > 0:
                 at += 1 + data[at]
-                if at - start > MAX_BLOCKS:
-                    raise ImageError("The GIF is damaged: its first picture is not found.")
+                left -= 1
             at += 1
             if data[start + 1] == _CONTROL:
-                control = data[start:at]
+                control = data[start : start + 3 + data[start + 2]] + b"\0"
         elif data[at] == _IMAGE:
-            left, top, columns, rows = struct.unpack_from("<4H", data, at + 1)
-            size = max(width, left + columns), max(height, top + rows)
-            clean = functools.partial(_clean, data, head, control, at)
+            x, y, columns, rows = struct.unpack_from("<4H", data, at + 1)
+            size = max(width, x + columns), max(height, y + rows)
+            clean = functools.partial(_clean, data, head, control, at, columns * rows)
             return PillowSource("GIF", GifImagePlugin.GifImageFile, clean, size)
         elif data[at] == _TRAILER:
             raise ImageError("The GIF has no picture in it.")
@@ -45,10 +47,15 @@ def read(data: bytes) -> PillowSource:
     raise ImageError("The GIF is damaged: its first picture is not found.")
 
 
-def _clean(data: bytes, head: int, control: bytes, image: int) -> bytes:
-    """The file with its first picture alone."""
+def _clean(data: bytes, head: int, control: bytes, image: int, pixels: int) -> bytes:
+    """The file with its first picture alone, and not much more of that than its pixels can take."""
     flags = data[image + 9]
-    at = image + 10 + (3 << (flags & 7) + 1 if flags & 0x80 else 0) + 1
-    while at < len(data) and data[at]:
+    at = start = image + 10 + (3 << (flags & 7) + 1 if flags & 0x80 else 0) + 1
+    most = min(len(data), start + MAX_PIXEL * pixels + MAX_PIECES)
+    for _ in range(MAX_PIECES):
+        if at >= most or not data[at]:
+            break
         at += 1 + data[at]
-    return b"".join([data[:head], control, memoryview(data)[image:at], b"\0;"])
+    else:
+        at = most
+    return b"".join([data[:head], control, memoryview(data)[image : min(at, most)], b"\0;"])

@@ -3,20 +3,32 @@
 import struct
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Boxes, boxes_of, without_metadata
+from colorize_service.imaging.formats.boxes import Item, Items, shown_items
+from colorize_service.imaging.formats.heif import check_whole, written
 from colorize_service.imaging.formats.hevc import check_unit, units
-from colorize_service.imaging.formats.pillow import blame
+from colorize_service.imaging.formats.pillow import blame, needs_library
+from colorize_service.imaging.levels import MOST_16, levels
 
 #: A part of a picture that is larger than the picture itself may still have so many pixels (a tile of a small one).
 MAX_PART = 1 << 20
 #: How much larger a picture may be than the piece of it that is shown.
 MAX_CROP = 4
-#: Tiles of a picture.
+#: Tiles of a picture, units of all their pixels, and sets of parameters.
 MAX_TILES = 4_096
+MAX_UNITS = 16_384
+MAX_PARAMETERS = 256
+
+# Where a decoder's configuration has the luma's bits less 8 (ISO/IEC 14496-15, 8.3.3.1).
+_DEPTH = 17
+# Samples of a pixel in the library's modes of more than 8 bits.
+_SAMPLES = {"I": 1, "RGB": 3, "RGBA": 4}
 
 
 @dataclass(frozen=True)
@@ -26,30 +38,49 @@ class HeicSource:
     libheif turns it upright, by what the file itself says; EXIF has no say in this format (ISO/IEC 23008-12, A.2.4).
     """
 
-    data: bytes
-    boxes: Boxes
+    items: Items
     size: tuple[int, int]
     icc: bytes | None
     orientation: int = 1
 
     def decode(self, *, gray: bool) -> Image.Image:
-        _check_items(self.data, self.boxes)
+        _check_items(self.items)
         with blame("HEIC"):
-            heif = _library().HeifFile(without_metadata(self.data, self.boxes))
-            found = heif[heif.primary_index]
-            if found.size != self.size:
-                raise ImageError("The HEIC is damaged: it says two different sizes.")
+            found = self._found()
             image: Image.Image = Image.frombytes(
                 found.mode, found.size, bytes(found.data), "raw", found.mode, found.stride
             )
             return image
+
+    def decode_deep(self) -> NDArray[np.uint16] | None:
+        configurations = [box for item in self.items.values() for box in item.named(b"hvcC")]
+        if not any(len(box) > _DEPTH and box[_DEPTH] & 7 for box in configurations):
+            return None
+        _check_items(self.items)
+        with blame("HEIC"):
+            found = self._found(convert_hdr_to_8bit=False, hdr_to_16bit=False)
+            mode, _, bits = found.mode.partition(";")
+            if mode not in _SAMPLES or not bits:
+                return None
+            samples = np.asarray(found).reshape(*found.size[::-1], _SAMPLES[mode])
+            return levels(samples, 0, 2 ** int(bits) - 1, MOST_16).astype(np.uint16, copy=False)
+
+    def _found(self, **options: bool) -> Any:
+        """The primary picture as the library decodes it. What it says of the size may be another afterwards."""
+        heif = _library().HeifFile(written(self.items, b"heic"), **options)
+        found = heif[heif.primary_index]
+        if found.size == self.size:
+            found.load()
+        if found.size != self.size:
+            raise ImageError("The HEIC is damaged: it says two different sizes.")
+        return found
 
 
 def _library() -> ModuleType:
     try:
         import pi_heif
     except ImportError as error:
-        raise ImageError("HEIC pictures need a library that is not installed here. Send a JPEG.") from error
+        raise needs_library("HEIC") from error
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
     pi_heif.options.DECODE_THREADS = 1
     module: ModuleType = pi_heif
@@ -62,57 +93,79 @@ def read(data: bytes) -> HeicSource:
     Raises:
         ImageError: it is cut off, damaged or of a kind that is not supported, or there is no library for it.
     """
-    boxes = boxes_of(data)
+    items = shown_items(data)
     _library()
-    kind = boxes.kind(data, boxes.primary)
-    if not kind or not boxes.properties.get(b"ispe"):
+    primary = next(iter(items.values()), None)
+    coded = primary.size() if primary else None
+    if primary is None or coded is None:
         raise ImageError("The HEIC is cut off or damaged: its picture is not found.")
-    if kind not in (b"hvc1", b"grid"):
+    if primary.kind not in (b"hvc1", b"grid"):
         raise ImageError("This kind of HEIC is not supported; a plain photo is.")
-    width, height = struct.unpack_from(">II", boxes.properties[b"ispe"][0], 4)
-    size = _upright(width, height, boxes)
-    pixels = max((w * h for w, h in boxes.sizes), default=0)
-    if len(boxes.items) > MAX_TILES or pixels > max(width * height, MAX_PART):
+    width, height = coded
+    size = _upright(width, height, primary)
+    sizes = [part.size() or (0, 0) for part in items.values()]
+    if len(items) > MAX_TILES or max(w * h for w, h in sizes) > max(width * height, MAX_PART):
         raise ImageError("The HEIC is damaged: its parts are larger than the picture.")
     if width * height > max(MAX_CROP * size[0] * size[1], MAX_PART):
         raise ImageError("This kind of HEIC is not supported: its picture is a small piece of a larger one.")
-    return HeicSource(data, boxes, size, boxes.icc())
+    for item in items.values():
+        if item.kind == b"grid":
+            _check_grid(item, items)
+    return HeicSource(items, size, primary.icc())
 
 
-def _upright(width: int, height: int, boxes: Boxes) -> tuple[int, int]:
+def _check_grid(item: Item, items: Items) -> None:
+    """Refuse tiles that lie outside of the picture (ISO/IEC 23008-12, 6.6.2.3): decoding them takes as long."""
+    grid, tiles = item.payload()[:4], [items[part] for part in item.parts if part in items]
+    size = item.size() or (0, 0)
+    if len(grid) < 4 or not tiles:
+        raise ImageError("The HEIC is cut off: its end is missing.")
+    rows, columns = grid[2] + 1, grid[3] + 1
+    across, down = (max(one) for one in zip(*(tile.size() or (0, 0) for tile in tiles), strict=True))
+    if len(item.parts) > rows * columns or (columns - 1) * across >= size[0] or (rows - 1) * down >= size[1]:
+        raise ImageError("The HEIC is damaged: its parts are larger than the picture.")
+
+
+def _upright(width: int, height: int, item: Item) -> tuple[int, int]:
     """The size after the crop and the turn (ISO/IEC 23008-12, 6.5)."""
-    for crop in boxes.properties.get(b"clap", []):
+    for crop in item.named(b"clap"):
         across, by, down, by_ = struct.unpack_from(">4I", crop, 0)
         width, height = across // max(1, by), down // max(1, by_)
-    for turn in boxes.properties.get(b"irot", []):
+    for turn in item.named(b"irot"):
         if turn[0] & 1:
             width, height = height, width
     return width, height
 
 
-def _check_items(data: bytes, boxes: Boxes) -> None:
+def _check_items(items: Items) -> None:
     """Whether the pixels of each part lie in the file, without a hole."""
-    size = max(boxes.sizes, key=max)
-    for item in boxes.items:
-        if boxes.kind(data, item) != b"hvc1":
+    check_whole("HEIC", items)
+    size = max((item.size() or (0, 0) for item in items.values()), key=max)
+    left, seen = MAX_UNITS, set[bytes]()
+    for item in items.values():
+        if item.kind != b"hvc1":
             continue
-        pieces = [memoryview(data)[start : start + length] for start, length in boxes.extents.get(item, [])]
-        if not pieces or any(len(p) < n for p, (_, n) in zip(pieces, boxes.extents[item], strict=True)):
-            raise ImageError("The HEIC is cut off: its end is missing.")
-        whole = pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
-        for unit in units(whole, 4):
+        for unit in units(memoryview(item.payload()), 4):
             check_unit(unit, size)
-    for parameters in boxes.named(b"hvcC"):
-        _check_parameters(parameters, size)
+            left -= 1
+            if left < 0:
+                raise ImageError("The HEIC is damaged: its pixels are made of too many pieces.")
+        for parameters in item.named(b"hvcC"):
+            if bytes(parameters) not in seen:
+                seen.add(bytes(parameters))
+                _check_parameters(parameters, size)
 
 
 def _check_parameters(box: memoryview, size: tuple[int, int]) -> None:
     """The parameter sets in a decoder's configuration (ISO/IEC 14496-15, 8.3.3.1)."""
-    at = 23
+    at, left = 23, MAX_PARAMETERS
     for _ in range(box[22] if len(box) > 22 else 0):
         (count,) = struct.unpack_from(">H", box, at + 1)
         at += 3
-        for _ in range(min(count, 64)):
+        for _ in range(count):
+            left -= 1
+            if left < 0:
+                raise ImageError("The HEIC is damaged: its header is made of too many pieces.")
             (length,) = struct.unpack_from(">H", box, at)
             check_unit(box[at + 2 : at + 2 + length], size)
             at += 2 + length

@@ -15,15 +15,17 @@ from PIL import Image, ImageChops
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.profiles import to_srgb
+from colorize_service.imaging.profiles import MAX_PROFILE_BYTES, to_srgb
 
 #: Scans of a JPEG. Encoders write up to about 15; each one more costs a pass over all pixels.
 MAX_SCANS = 100
-#: Segments of the header.
+#: Segments of the header and between the scans.
 MAX_SEGMENTS = 4_096
+#: Bytes of all tables: eight of Huffman's for each scan have at most 2,200.
+MAX_TABLE_BYTES = 500_000
 #: EXIF segments: one is the rule.
 MAX_EXIF_SEGMENTS = 16
-#: Bytes that belong to nothing: padding and junk in the header.
+#: Bytes that belong to nothing: padding and junk in the header and behind the scans but the last.
 MAX_STRAY_BYTES = 65_536
 #: Bytes between the last pixel and the end marker that are no padding. Some cameras write one or two.
 MAX_LOOSE_BYTES = 2
@@ -170,15 +172,15 @@ def _sentence(reason: str) -> str:
     return "The JPEG is damaged and cannot be read."
 
 
-def read(data: bytes) -> Jpeg:
+def read(data: bytes, max_segments: int = MAX_SEGMENTS) -> Jpeg:
     """Go through the segments of a JPEG by their lengths; nothing is decoded.
 
     Raises:
         ImageError: the header is cut off, damaged, made of too many pieces, or of a kind that is not supported.
     """
     jpeg, view = Jpeg(data), memoryview(data)
-    profile: dict[int, bytes] = {}
-    at, stray, segments, exifs, scans = 2, 0, 0, 0, 0
+    profile: dict[int, memoryview] = {}
+    at, stray, segments, exifs, scans, tables = 2, 0, 0, 0, 0, 0
     while found := _MARKER.search(data, at):
         marker, start, body = data[found.end() - 1], found.start(), found.end()
         if marker == _EOI:
@@ -188,10 +190,12 @@ def read(data: bytes) -> Jpeg:
         stray += 0 if scans else start - at
         length = max(2, int.from_bytes(data[body : body + 2], "big"))
         at = body + length
-        segments += not scans
+        segments += marker != _SOS
         exifs += marker == _EXIF and data.startswith(b"Exif\0\0", body + 2)
         scans += marker == _SOS
-        if segments > MAX_SEGMENTS or exifs > MAX_EXIF_SEGMENTS or stray > MAX_STRAY_BYTES:
+        tables += length * (marker in _TABLES)
+        many = segments > max_segments or exifs > MAX_EXIF_SEGMENTS or tables > MAX_TABLE_BYTES
+        if many or stray > MAX_STRAY_BYTES:
             raise ImageError("The JPEG is damaged: its header is made of too many pieces.")
         if scans > MAX_SCANS:
             raise ImageError(f"The JPEG has more than {MAX_SCANS} scans, which is not accepted.")
@@ -232,7 +236,7 @@ def _frame(jpeg: Jpeg, marker: int, body: int) -> None:
     jpeg.missing = {data[body + 8 + 3 * i]: [99] * 64 for i in range(components) if body + 8 + 3 * i < len(data)}
 
 
-def _application(jpeg: Jpeg, marker: int, body: memoryview, profile: dict[int, bytes]) -> None:
+def _application(jpeg: Jpeg, marker: int, body: memoryview, profile: dict[int, memoryview]) -> None:
     start = bytes(body[:12])
     if marker == _APP0 and len(body) >= 14 and start.startswith(b"JFIF\0"):
         jpeg.jfif = True
@@ -241,12 +245,12 @@ def _application(jpeg: Jpeg, marker: int, body: memoryview, profile: dict[int, b
     elif marker == _EXIF and start.startswith(b"Exif\0\0") and jpeg.orientation == 1:
         jpeg.orientation = orientation(body)
     elif marker == _ICC and start == b"ICC_PROFILE\0" and len(body) > 14:
-        profile[body[12]] = bytes(body[14:])
+        profile[body[12]] = body[14:]
 
 
-def _joined(profile: dict[int, bytes]) -> bytes | None:
-    """The colour profile from its pieces, which count from 1; None where one is missing."""
-    if sorted(profile) != list(range(1, len(profile) + 1)):
+def _joined(profile: dict[int, memoryview]) -> bytes | None:
+    """The colour profile from its pieces, which count from 1; None where one is missing, or it is too long."""
+    if sorted(profile) != list(range(1, len(profile) + 1)) or sum(map(len, profile.values())) > MAX_PROFILE_BYTES:
         return None
     return b"".join(profile[number] for number in sorted(profile)) or None
 
@@ -263,7 +267,7 @@ def _scan(jpeg: Jpeg, start: int, body: int, at: int) -> int | None:
     if not jpeg.progressive and count == components:
         # All pixels are in here. The walk ends: where the entropy-coded data end is for the decoder to find.
         _check_zeros(jpeg, tables, at, None)
-        jpeg.pieces.append(memoryview(data)[start:])
+        jpeg.pieces.append(memoryview(data)[start : _end_of(data, at)])
         return None
     found = _MARKER.search(data, at)
     end = found.start() if found else len(data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.levels import in_16_bits
@@ -86,6 +86,21 @@ def opened(kind: str, reader: Reader, data: bytes) -> ImageFile.ImageFile:
         return image
 
 
+def needs_library(kind: str) -> ImageError:
+    """The sentence for a format that cannot be read on this machine."""
+    return ImageError(f"{kind} pictures need a library that is not installed here. Send a JPEG.")
+
+
+def check_library(kind: str, feature: str) -> None:
+    """Raise ``ImageError`` if Pillow was built without what it needs for a format.
+
+    Args:
+        feature: its name in ``PIL.features``.
+    """
+    if not features.check(feature):
+        raise needs_library(kind)
+
+
 @contextlib.contextmanager
 def blame(kind: str) -> Iterator[None]:
     """Whatever Pillow raises over the client's bytes is the file's fault, except a lack of memory."""
@@ -101,8 +116,13 @@ def blame(kind: str) -> Iterator[None]:
 _ENDS_EARLY = "truncated", "not enough", "incomplete", "requires a buffer", "chunk b''", "cannot load this image"
 _UNKNOWN_KIND = "cannot handle", "unknown pixel", "unknown data", "unsupported", "not yet"
 
+# What it says of the decoders that it was built without.
+_NO_LIBRARY = "not available"
+
 
 def _sentence(kind: str, reason: str) -> str:
+    if _NO_LIBRARY in reason:
+        return f"This kind of {kind} needs a library that is not installed here. Send a JPEG."
     if any(words in reason for words in _ENDS_EARLY):
         return f"The {kind} is cut off: its end is missing."
     if any(words in reason for words in _UNKNOWN_KIND):

@@ -4,7 +4,7 @@ import functools
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from colorize_service.imaging.formats.exif import orientation
 from colorize_service.imaging.formats.pillow import PillowSource, blame, opened
 from colorize_service.imaging.profiles import (
     HDR_TRANSFERS,
-    MAX_PROFILE_BYTES,
     PRIMARIES,
     SRGB,
     TRANSFERS,
@@ -25,6 +24,13 @@ from colorize_service.imaging.profiles import (
 
 #: Chunks of a file.
 MAX_CHUNKS = 65_536
+#: Chunks that are looked at and left aside, since they have changed since they were written.
+MAX_UNSOUND = 64
+#: Pieces that pixels may be in whatever their length, and bytes in the mean of a piece where there are more.
+MAX_SMALL_PIECES, MIN_PIECE = 1_024, 256
+#: A longer profile is left aside, since it takes a thousandth of that in the file. The long ones are those of inks, and
+#: PNG has no inks.
+MAX_PROFILE = 4_000_000
 #: How far a gamma may be from that of sRGB and still be called the same (libpng's PNG_GAMMA_THRESHOLD).
 SAME_GAMMA = 0.05
 #: The gammas that somebody may mean.
@@ -36,22 +42,30 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 # Adam7's passes: first column and row, and the steps to the next (8.2).
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 
+# Bytes of a chunk that are looked at: of a palette and its transparency one more than there can be.
+_LONGEST = {b"IHDR": 13, b"PLTE": 769, b"tRNS": 257, b"cICP": 5, b"sRGB": 1, b"gAMA": 5, b"cHRM": 33}
+
 # What is heeded where it is sound; all others are left aside.
 _HEEDED = {b"eXIf", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
+
+_SPARE = 0x20  # of the first letter of a name: small, where a reader need not know the chunk
+_KNOWN = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+_HEAD = struct.Struct(">I4s")  # of a chunk
 
 Pieces = list[bytes | memoryview]
 Chunk = tuple[bytes, memoryview, bytes]
 
 
-def chunks(data: bytes) -> Iterator[Chunk]:
-    """Name, body and checksum of each chunk (5.3), up to the end of the picture or of the file: there, the last body
-    may be shorter than it says, and its checksum empty."""
+def chunks(data: bytes, names: Container[bytes]) -> Iterator[Chunk]:
+    """Name, body and checksum (5.3) of each chunk of these names, and of each that one must know and nobody does, up to
+    the end of the picture or of the file: there, the last body may be shorter than it says, and its checksum empty."""
     at, view = 8, memoryview(data)
     for _ in range(MAX_CHUNKS):
         if at + 8 > len(data):
             return
-        length, name = struct.unpack_from(">I4s", data, at)
-        yield name, view[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        length, name = _HEAD.unpack_from(data, at)
+        if name in names or not (name[0] & _SPARE or name in _KNOWN):
+            yield name, view[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
         at += 12 + length
         if name == b"IEND":
             return
@@ -73,25 +87,33 @@ def read(data: bytes) -> PillowSource:
         ImageError: it is cut off, damaged, or its colours are those of a kind that is not supported.
     """
     parts: dict[bytes, Chunk] = {}
-    for chunk in chunks(data):
+    if len(data) >= 16 and data[12:16] != b"IHDR":
+        raise ImageError("The PNG is damaged: it does not begin with its header.")
+    wanted, unsound = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"} | _HEEDED, 0
+    for chunk in chunks(data, wanted):
         name = chunk[0]
-        if not parts and name != b"IHDR":
-            raise ImageError("The PNG is damaged: it does not begin with its header.")
-        if name[0] & 0x20 == 0 and name not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
+        if name not in wanted:
             raise ImageError("This kind of PNG is not supported: it has a part that nobody but its maker knows.")
         # What is needed is checked, and what is not is left aside where it is not as it was written.
-        if name in (b"IHDR", b"PLTE", b"tRNS") and not _sound(*chunk):
+        if name != b"IDAT" and not _sound(*chunk):
+            if name in _HEEDED:
+                unsound += 1
+                wanted -= _HEEDED if unsound > MAX_UNSOUND else set()
+                continue
             cut = "cut off: it ends within its header" if len(chunk[2]) < 4 else "damaged: its header has changed"
             raise ImageError(f"The PNG is {cut}.")
-        if name not in parts and (name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") or (name in _HEEDED and _sound(*chunk))):
-            parts[name] = chunk
+        parts[name] = chunk
+        wanted.discard(name)
     if b"IHDR" not in parts or len(parts[b"IHDR"][1]) != 13:
         raise ImageError("The PNG is cut off: it ends within its header.")
     if b"IDAT" not in parts:
         raise ImageError("The PNG is cut off: its pixels are missing.")
-    bodies = {name: bytes(body) for name, (name_, body, _) in parts.items() if name != b"IDAT"}
+    has_palette = parts[b"IHDR"][1][9] == 3
+    bodies = {name: bytes(body[: _LONGEST.get(name)]) for name, (_, body, _) in parts.items() if name in _LONGEST}
+    if has_palette and any(len(bodies.get(name, b"")) == _LONGEST[name] for name in (b"PLTE", b"tRNS")):
+        raise ImageError("The PNG is damaged: its palette has more than 256 colours.")
     head: Pieces = [_SIGNATURE]
-    for name in (b"IHDR", b"PLTE", b"tRNS"):
+    for name in (b"IHDR", b"PLTE", b"tRNS") if has_palette else (b"IHDR", b"tRNS"):
         head += _chunk(name, bodies[name]) if name in bodies else []
     # Pillow's own look at depth and colour type, without the pixels.
     opened("PNG", PngImagePlugin.PngImageFile, b"".join([*head, *_chunk(b"IDAT", b""), *_chunk(b"IEND", b"")])).close()
@@ -100,17 +122,17 @@ def read(data: bytes) -> PillowSource:
     return PillowSource(
         "PNG",
         PngImagePlugin.PngImageFile,
-        functools.partial(_clean, data, head),
+        functools.partial(_clean, data, head, header),
         (width, height),
-        orientation(bodies.get(b"eXIf", b"")),
-        _profile(bodies),
+        orientation(parts[b"eXIf"][1] if b"eXIf" in parts else b""),
+        _profile(bodies, parts[b"iCCP"][1] if b"iCCP" in parts else memoryview(b"")),
         functools.partial(_scale_transparency, depth=depth),
         again=functools.partial(_repacked, data, head, header),
         deep=functools.partial(_deep, data, bodies) if depth == 16 else None,
     )
 
 
-def _profile(bodies: dict[bytes, bytes]) -> bytes | None:
+def _profile(bodies: dict[bytes, bytes], packed: memoryview) -> bytes | None:
     """The colours, from the first of the chunks that says them, in the order of the standard (4.3)."""
     cicp = bodies.get(b"cICP", b"")
     if len(cicp) == 4 and cicp[2:] == b"\0\1":
@@ -121,7 +143,7 @@ def _profile(bodies: dict[bytes, bytes]) -> bytes | None:
             )
         if primaries in PRIMARIES and transfer in TRANSFERS:
             return make_profile(TRANSFERS[transfer], PRIMARIES[primaries])
-    if icc := _unpacked(bodies.get(b"iCCP", b"")):
+    if icc := _unpacked(packed):
         return icc
     if b"sRGB" in bodies or len(bodies.get(b"gAMA", b"")) != 4:
         return None
@@ -136,12 +158,12 @@ def _profile(bodies: dict[bytes, bytes]) -> bytes | None:
     return make_profile(None if same else 1 / gamma, primaries_)
 
 
-def _unpacked(body: bytes) -> bytes | None:
+def _unpacked(body: memoryview) -> bytes | None:
     """The ICC profile in an iCCP chunk; None where there is none, or it is broken or longer than any is."""
-    packed = body.partition(b"\0")[2]
+    _, _, packed = bytes(body[: MAX_PROFILE + 1_000]).partition(b"\0")
     try:
         unpacker = zlib.decompressobj()
-        icc = unpacker.decompress(packed[1:], MAX_PROFILE_BYTES)
+        icc = unpacker.decompress(memoryview(packed)[1:], MAX_PROFILE)
         return icc if unpacker.eof else None
     except zlib.error:
         return None
@@ -156,22 +178,33 @@ def _scale_transparency(image: Image.Image, depth: int) -> None:
         image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
-def _pixels(data: bytes) -> tuple[list[memoryview], bool]:
-    """The pieces of the packed pixels, and whether each of them is there and was found as it was written."""
-    bodies, whole = [], True
-    for name, body, checksum in chunks(data):
-        if name == b"IDAT":
-            if len(checksum) < 4:
-                whole = False
-            elif not _sound(name, body, checksum):
-                raise ImageError("The PNG is damaged: its pixels have changed since it was written.")
-            bodies.append(body)
+def _pixels(data: bytes, header: bytes) -> tuple[list[memoryview], bool]:
+    """The pieces of the packed pixels, and whether each of them is there and was found as it was written.
+
+    What is more than pixels can take, packed by whoever, is not looked at.
+    """
+    rows = sum(height for _, height in _sizes(header))
+    room = 2 * _unpacked_size(header) + 16 * rows + 65_536
+    bodies, whole, length = list[memoryview](), True, 0
+    for name, body, checksum in chunks(data, (b"IDAT",)):
+        if name != b"IDAT":
+            continue
+        if len(checksum) < 4:
+            whole = False
+        elif not _sound(name, body, checksum):
+            raise ImageError("The PNG is damaged: its pixels have changed since it was written.")
+        bodies.append(body[: room - length])
+        length += len(bodies[-1])
+        if length == room:
+            break
+        if len(bodies) > MAX_SMALL_PIECES + length // MIN_PIECE:
+            raise ImageError("The PNG is damaged: its pixels are made of too many pieces.")
     return bodies, whole
 
 
-def _clean(data: bytes, head: Pieces) -> bytes:
+def _clean(data: bytes, head: Pieces, header: bytes) -> bytes:
     """A PNG of what the pixels need."""
-    packed, _ = _pixels(data)
+    packed, _ = _pixels(data, header)
     return b"".join([*head, *_chunk(b"IDAT", b"".join(packed)), *_chunk(b"IEND", b"")])
 
 
@@ -188,7 +221,7 @@ def _rows(data: bytes, header: bytes) -> Iterator[bytes]:
     Raises:
         ImageError: a part is missing, or has changed since it was written.
     """
-    packed, whole = _pixels(data)
+    packed, whole = _pixels(data, header)
     missing, check = _unpacked_size(header), 1
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     joined = b"".join(packed)

@@ -1,5 +1,6 @@
 """Netpbm's formats: PBM, PGM, PPM and PFM."""
 
+import functools
 import re
 
 from PIL import PpmImagePlugin
@@ -9,6 +10,12 @@ from colorize_service.imaging.formats.pillow import PillowSource, opened
 
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _HEADER = re.compile(rb"P[1-6f]" + _GAP + rb"(\d{1,10})" + _GAP + rb"(\d{1,10})\s")
+_DEPTH = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*[^\s#]+(?:\s|\Z)")
+_COMMENT = re.compile(rb"#[^\r\n]*[\r\n]?")
+#: Comments among the words of pixels. The format has none there, but Pillow reads them.
+MAX_COMMENTS = 256
+#: Bytes in which the header must end.
+MAX_HEADER = 4_096
 
 
 def read(data: bytes) -> PillowSource:
@@ -17,12 +24,24 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is damaged, or the picture is too large for its kind.
     """
-    found = _HEADER.match(data[:4096])
+    head = data[:MAX_HEADER]
+    found = _HEADER.match(head)
     if not found:
         raise ImageError("The PPM is damaged: its header says no width and height.")
     size = int(found[1]), int(found[2])
     is_deep = False
     if min(size) > 0:
+        if data[1] not in b"14" and not _DEPTH.match(head, found.end()):
+            raise ImageError("The PPM is damaged: its header says no depth.")
         with opened("PPM", PpmImagePlugin.PpmImageFile, data) as image:
             is_deep = image.mode in ("I", "F")
-    return PillowSource("PPM", PpmImagePlugin.PpmImageFile, lambda: data, size, is_deep=is_deep)
+    clean = functools.partial(_without_comments, data, found.end()) if data[1] in b"123" else lambda: data
+    return PillowSource("PPM", PpmImagePlugin.PpmImageFile, clean, size, is_deep=is_deep)
+
+
+def _without_comments(data: bytes, start: int) -> bytes:
+    """Words without comments, each of which costs Pillow a copy of a megabyte."""
+    comments = data.count(b"#", start)
+    if comments > MAX_COMMENTS:
+        raise ImageError("The PPM is damaged: there are too many comments among its pixels.")
+    return b"".join([data[:start], _COMMENT.sub(b"", data[start:])]) if comments else data

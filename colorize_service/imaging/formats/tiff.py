@@ -17,6 +17,7 @@ from colorize_service.imaging.formats import tiff_layout as tags
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout, layout_of
 from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_fax, read_jpegs, read_parts
 from colorize_service.imaging.levels import MOST_8, MOST_16, Levels, Range, levels
+from colorize_service.imaging.profiles import MAX_PROFILE_BYTES
 
 #: Bits of a sample by photometric interpretation and kind of number.
 DEPTHS = {
@@ -86,7 +87,7 @@ class TiffSource:
             kept = [0, 1, 2]
         black, white = self._range(parts)
         pixels: Levels = np.empty((self.size[1], self.size[0], len(kept)), np.uint8 if most == MOST_8 else np.uint16)
-        for plane, (left, top, samples) in self._read(parts):
+        for plane, (left, top, samples) in self._read(parts, kept):
             here = pixels[top : top + samples.shape[0], left : left + samples.shape[1]]
             for i, sample in enumerate(kept):
                 if layout.separate and sample != plane:
@@ -98,8 +99,10 @@ class TiffSource:
                 here[..., i] = levels(values, low, high, most) if deep else _in_8_bits(values, layout, low, high)
         return pixels
 
-    def _read(self, parts: Parts) -> Iterator[tuple[int, Part]]:
-        return read_jpegs(parts) if self.layout.compression == tags.JPEG else read_parts(parts)
+    def _read(self, parts: Parts, samples: list[int]) -> Iterator[tuple[int, Part]]:
+        """The parts that hold these samples."""
+        planes = samples if self.layout.separate else [0]
+        return read_jpegs(parts, planes) if self.layout.compression == tags.JPEG else read_parts(parts, planes)
 
     def _old_style_jpeg(self, gray: bool) -> Image.Image:
         """Of the kinds that TIFF 6.0 had, the one that everybody wrote: a whole JPEG somewhere in the file."""
@@ -107,9 +110,10 @@ class TiffSource:
         whole = self.data[start : start + length] if length else self.data[start:]
         if start <= 0 or not whole.startswith(b"\xff\xd8\xff"):
             raise self.layout.refusal()
-        image = jpeg.read(whole).decode(gray=gray)
-        if image.size != self.size:
+        source = jpeg.read(whole)
+        if source.size != self.size:
             raise ImageError("The TIFF is damaged: it says two different sizes.")
+        image = source.decode(gray=gray)
         return image.convert("RGB") if image.mode == "RGBX" else image
 
     def _range(self, parts: Parts) -> tuple[float, float]:
@@ -119,10 +123,9 @@ class TiffSource:
         own = layout.form == UINT and layout.bits <= 16
         black, white = 0.0, float(2**layout.bits - 1)
         if declared or not own:
-            found = Range()
-            for plane, (_, _, samples) in self._read(parts):
-                if not layout.separate or plane < tags.COLOURS[layout.photometric]:
-                    found.add(samples[..., : tags.COLOURS[layout.photometric]])
+            found, colours = Range(), tags.COLOURS[layout.photometric]
+            for _, (_, _, samples) in self._read(parts, list(range(colours))):
+                found.add(samples[..., :colours])
             if declared and found.within(*declared):
                 black, white = declared
             elif not own:
@@ -165,7 +168,8 @@ def read(data: bytes) -> TiffSource:
     at, length = (int(v) for v in layout.tags.get(tags.ICC) or (0, 0))
     orientation = layout.one(tags.ORIENTATION, 1)
     turn = orientation if 1 <= orientation <= 8 else 1
-    return TiffSource(data, layout, layout.size, turn, data[at : at + length] or None)
+    icc = data[at : at + length] if length <= MAX_PROFILE_BYTES else b""
+    return TiffSource(data, layout, layout.size, turn, icc or None)
 
 
 def _is_read(layout: Layout) -> bool:

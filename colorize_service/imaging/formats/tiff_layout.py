@@ -14,8 +14,9 @@ from colorize_service.imaging.errors import ImageError
 #: Entries of a directory, and directories that are looked at.
 MAX_ENTRIES = 4_096
 MAX_PAGES = 1_024
-#: Strips or tiles, and other values of a tag.
+#: Strips or tiles, and other values of a tag; and how many of those that are not as many as strips are read.
 MAX_VALUES = 65_536
+FEW_VALUES = 128
 
 # Tags by their numbers.
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
@@ -34,6 +35,10 @@ _NEEDED = {
 }
 # What the pixels do not need may be of any type: where it is of one that makes no sense, it is not there.
 _SPARE = {ORIENTATION, MIN_SAMPLE, MAX_SAMPLE, S_MIN_SAMPLE, S_MAX_SAMPLE, ICC, SUBFILE, OLD_SUBFILE, SUB_DIRECTORIES}
+# As many values as there are strips or tiles.
+_OF_PARTS = {STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS}
+# What says whether a page is a reduced copy of another.
+_KIND = {SUBFILE, OLD_SUBFILE, SUB_DIRECTORIES}
 # NumPy's types by the numbers of TIFF's (2 is text, 5 and 10 are fractions of two numbers).
 _TYPES = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 13: "u4"}
 _TYPES |= {16: "u8", 17: "i8", 18: "u8", 5: "u4", 10: "i4"}
@@ -152,41 +157,43 @@ def _first_page(data: bytes) -> tuple[str, int, dict[int, Values]]:
     """The order of bytes, and where a directory stands and what it says."""
     order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
     (at,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
-    first: tuple[str, int, dict[int, Values]] | None = None
+    first = 0
     seen: set[int] = set()
     while at and at not in seen and len(seen) < MAX_PAGES:
         seen.add(at)
         try:
-            tags, following = _directory(data, at, order, big)
+            tags, following = _directory(data, at, order, big, _KIND)
+            reduced = _one(tags, SUBFILE, 0) & 5 or _one(tags, OLD_SUBFILE, 1) == 2
+            if not first and reduced and SUB_DIRECTORIES in tags:
+                # A preview, and directories inside it in one of which the picture itself stands.
+                raise ImageError("Sorry, camera raw pictures are not supported. Develop it and send a JPEG.")
+            if not reduced:
+                return order, at, _directory(data, at, order, big, _NEEDED)[0]
         except (ImageError, struct.error):
-            if first is None:
+            if not first:
                 raise
             break
-        reduced = _one(tags, SUBFILE, 0) & 5 or _one(tags, OLD_SUBFILE, 1) == 2
-        if first is None and reduced and SUB_DIRECTORIES in tags:
-            # A preview, and directories inside it in one of which the picture itself stands.
-            raise ImageError("Sorry, camera raw pictures are not supported. Develop it and send a JPEG.")
-        if not reduced:
-            return order, at, tags
-        first, at = first or (order, at, tags), following
-    if first is None:
+        first, at = first or at, following
+    if not first:
         raise ImageError("The TIFF is damaged: it has no page.")
-    return first
+    return order, first, _directory(data, first, order, big, _NEEDED)[0]
 
 
-def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[dict[int, Values], int]:
-    """The values of the tags that are needed, and where the next directory stands."""
+def _directory(data: bytes, at: int, order: str, big: bool, wanted: set[int]) -> tuple[dict[int, Values], int]:
+    """The values of the tags that are wanted, and where the next directory stands."""
     (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
     if entries > MAX_ENTRIES:
         raise ImageError(f"The TIFF is damaged: its directory has {entries:,} entries.")
     entry, start, inline = (20, at + 8, 8) if big else (12, at + 2, 4)
+    if start + entry * entries > len(data):
+        raise struct.error
+    # All numbers at once: there may be a thousand directories of thousands of entries.
+    numbers = np.frombuffer(data, np.dtype((np.void, entry)), entries, start).view(f"{order}u2")[:: entry // 2]
     tags: dict[int, Values] = {}
-    for i in range(entries):
+    for i in np.flatnonzero(np.isin(numbers, list(wanted))).tolist():
         here = start + entry * i
         tag, form, count = struct.unpack_from(order + ("HHQ" if big else "HHL"), data, here)
-        if tag not in _NEEDED or tag in tags:
-            continue
-        value = _values(data, here + entry - inline, (tag, form, count), order + ("Q" if big else "L"))
+        value = None if tag in tags else _values(data, here + entry - inline, (tag, form, count), order, big)
         if value is not None:
             tags[tag] = value
     try:
@@ -196,9 +203,9 @@ def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[dict[int, V
     return tags, following
 
 
-def _values(data: bytes, at: int, entry: tuple[int, int, int], offset: str) -> Values | None:
-    """The numbers of an entry (tag, type, count), which stand at `at`, or where an offset of this type there says."""
-    tag, form, count = entry
+def _values(data: bytes, at: int, entry: tuple[int, int, int], order: str, big: bool) -> Values | None:
+    """The numbers of an entry (tag, type, count), which stand at `at`, or where an offset there says."""
+    (tag, form, count), offset = entry, order + ("Q" if big else "L")
     kind = _TYPES.get(form)
     if tag == ORIENTATION and (form, count) != (3, 1):
         return None
@@ -220,7 +227,8 @@ def _values(data: bytes, at: int, entry: tuple[int, int, int], offset: str) -> V
         raise ImageError("The TIFF is cut off: it ends within its header.")
     if tag in (ICC, JPEG_TABLES):
         return [at, length]
-    numbers = np.frombuffer(data, np.dtype(offset[0] + kind), count * pair, at)
+    count = min(count, MAX_VALUES if tag in _OF_PARTS else 3 * 256 if tag == COLOUR_MAP else FEW_VALUES)
+    numbers = np.frombuffer(data, np.dtype(order + kind), count * pair, at)
     if pair == 2:
         with np.errstate(all="ignore"):
             numbers = numbers[::2] / numbers[1::2].astype(float)

@@ -8,7 +8,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,20 @@ from colorize_service.imaging.levels import Samples
 
 #: Bytes of unpacked samples that are held at a time, if the file's strips allow it.
 _GROUP = 8 << 20
+
+#: Strips or tiles that go through the decoder in one piece.
+_MANY = 4_096
+#: Bytes of unpacked samples that are not of the picture: of a strip or tile, and of all of them beside four times the
+#: picture's own. They are the edges of tiles, and what stands behind the colours.
+_SPARE, _SPARE_TIMES = 4 << 20, 4
+#: Tiles smaller than this are accepted in a few: the format has none of fewer pixels (TIFF 6.0, section 15).
+_SMALL_TILE, _FEW_TILES = 256, 1_024
+#: Pixels of a JPEG among others, but for a few of them, and segments of each.
+_SMALL_JPEG, _FEW_JPEGS, _JPEG_SEGMENTS = 4_096, 1_024, 64
+#: Bytes of JPEG's tables, which have no more than four thousand.
+_MAX_TABLES = 65_536
+#: By how much a JPEG may be larger than its strip or tile: a block.
+_BLOCK = 16
 
 #: Strips of a fax that are written again to see whether they were read, and bytes that may be missing then.
 _CHECKED_STRIPS = 256
@@ -58,6 +72,27 @@ class Parts:
         self.offsets, self.counts = [int(v) for v in offsets], [int(v) for v in counts or []]
         if len(self.offsets) < self.across * self.down * self.planes:
             raise ImageError("The TIFF is cut off: a part of its pixels is missing.")
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        """Refuse what takes much more than its picture: too many tiles, or too much beside it.
+
+        Raises:
+            ImageError: of both.
+        """
+        (width, height), layout = self.layout.size, self.layout
+        count, jpeg = self.across * self.down, layout.compression == tiff.JPEG
+        small = self.tiled and count > _FEW_TILES and self.columns * self.rows < _SMALL_TILE
+        if small or (jpeg and count > _FEW_JPEGS + width * height // _SMALL_JPEG):
+            raise ImageError("The TIFF is damaged: it is made of too many pieces.")
+        if layout.compression == tiff.NONE:
+            return
+        samples = 1 if layout.separate else min(layout.samples, tiff.COLOURS[layout.photometric] + 1)
+        needed = width * samples * layout.bits // 8 + 1
+        part = min(self.rows, height) * (self.row_bytes() - needed * min(self.columns, width) // width)
+        whole = self.across * self.row_bytes() * height
+        if part > _SPARE or whole > _SPARE_TIMES * needed * height + _SPARE:
+            raise ImageError("This kind of TIFF is not supported: most of its samples are not those of the picture.")
 
     def row_bytes(self) -> int:
         """Of one row of a strip or tile."""
@@ -65,51 +100,67 @@ class Parts:
         return (self.columns * samples * self.layout.bits + 7) // 8
 
     def packed(self, number: int, *, exact: bool = False) -> bytes:
-        """The bytes of a strip or tile, of the last one in the file those that are there."""
+        """The bytes of a strip or tile, of the last one in the file those that are there; not many more than it can
+        take, packed by whoever."""
         offset = self.offsets[number]
         count = self.counts[number] if number < len(self.counts) else 0
         if not count and len(self.offsets) == 1:
             count = len(self.data) - offset
         if offset >= len(self.data) or count <= 0 or (exact and offset + count > len(self.data)):
             raise ImageError("The TIFF is cut off: its end is missing.")
-        return self.data[offset : offset + count]
+        most = (16 if self.layout.compression in tiff.FAXES else 2) * self.row_bytes() * self.rows + 1_024
+        return self.data[offset : offset + min(count, most)]
 
     def height(self, row: int) -> int:
-        """Rows of a strip: the last one may have fewer. All tiles have the same."""
-        return self.rows if self.tiled else min(self.rows, self.layout.size[1] - row * self.rows)
+        """Rows of a strip or tile that lie in the picture."""
+        return min(self.rows, self.layout.size[1] - row * self.rows)
 
 
-def read_parts(parts: Parts) -> Iterator[tuple[int, Part]]:
-    """All strips or tiles with the number of their plane, as samples of the layout's own type, cut to the picture."""
-    layout = parts.layout
-    for plane in range(parts.planes):
+def read_parts(parts: Parts, planes: Iterable[int]) -> Iterator[tuple[int, Part]]:
+    """All strips or tiles of these planes, with the plane's number, as samples of the layout's own type, cut to the
+    picture."""
+    for plane in planes:
         for number, rows in _unpacked(parts, plane):
             row, column = divmod(number, parts.across)
-            samples = _samples(rows, parts)
-            left, top = column * parts.columns, row * parts.rows
-            yield plane, (left, top, samples[: layout.size[1] - top, : layout.size[0] - left])
+            left = column * parts.columns
+            yield plane, (left, row * parts.rows, _samples(rows, parts, parts.layout.size[0] - left))
 
 
 def _unpacked(parts: Parts, plane: int) -> Iterator[tuple[int, Bytes]]:
-    """Number and bytes (rows, bytes of a row) of each strip or tile; of strips, several in one where they are small."""
-    layout, length = parts.layout, parts.row_bytes()
+    """Number and bytes (rows, bytes of a row) of each tile, or of a few strips in one where they are small."""
     total = parts.across * parts.down
-    each = 1 if parts.tiled else max(1, _GROUP // (length * parts.rows))
-    for start in range(0, total, each):
-        numbers = range(start, min(total, start + each))
+    for numbers in _groups(parts):
         heights = [parts.height(number // parts.across) for number in numbers]
-        first = plane * total
-        if layout.compression == tiff.NONE:
-            rows = [_plain(parts, first + n, height, length) for n, height in zip(numbers, heights, strict=True)]
-            yield start, rows[0] if len(rows) == 1 else np.concatenate(rows)
+        rows = _rows(parts, plane * total, numbers, heights)
+        if not parts.tiled:
+            yield numbers[0], rows
         else:
-            packed = [parts.packed(first + number) for number in numbers]
-            if layout.compression in tiff.DEFLATES:
-                most = parts.rows * length
-                inflated = [_inflate(p, height * length, most) for p, height in zip(packed, heights, strict=True)]
-                yield start, np.frombuffer(b"".join(inflated), np.uint8).reshape(-1, length)
-            else:
-                yield start, _unpack(packed, length, heights, layout.compression)
+            for i, number in enumerate(numbers):
+                yield number, rows[i * heights[0] : (i + 1) * heights[0]]
+
+
+def _groups(parts: Parts) -> Iterator[range]:
+    """Numbers of strips, or of tiles beside each other, that are unpacked together."""
+    each = min(_MANY, max(1, _GROUP // (parts.row_bytes() * parts.rows)))
+    total = parts.across * parts.down
+    line = parts.across if parts.tiled else total
+    for begin in range(0, total, line):
+        for start in range(begin, begin + line, each):
+            yield range(start, min(start + each, begin + line))
+
+
+def _rows(parts: Parts, first: int, numbers: range, heights: list[int]) -> Bytes:
+    """The rows of strips or tiles, one after the other."""
+    layout, length = parts.layout, parts.row_bytes()
+    if layout.compression == tiff.NONE:
+        rows = [_plain(parts, first + n, height, length) for n, height in zip(numbers, heights, strict=True)]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+    packed = [parts.packed(first + number) for number in numbers]
+    if layout.compression in tiff.DEFLATES:
+        most = parts.rows * length
+        inflated = [_inflate(p, height * length, most) for p, height in zip(packed, heights, strict=True)]
+        return np.frombuffer(b"".join(inflated), np.uint8).reshape(-1, length)
+    return _unpack(packed, length, heights, layout.compression)
 
 
 def _plain(parts: Parts, number: int, height: int, length: int) -> Bytes:
@@ -164,18 +215,18 @@ def small_tiff(packed: list[bytes], size: tuple[int, int], rows: int, tags: dict
     return b"".join([head, bytes(4), loose, *packed])
 
 
-def _samples(rows: Bytes, parts: Parts) -> Samples:
-    """Bytes as (rows, columns, samples), the predictor undone."""
+def _samples(rows: Bytes, parts: Parts, width: int) -> Samples:
+    """Bytes as (rows, columns, samples), no more than `width` columns of them, the predictor undone."""
     layout = parts.layout
     count = 1 if layout.separate else layout.samples
     if layout.predictor == 3:
-        return _floats(rows, parts.columns, count, layout.bits // 8)
+        return _floats(rows, parts.columns, count, layout.bits // 8)[:, :width]
     if layout.bits % 8 or layout.bits == 24:
         samples = _bits(rows, parts.columns * count, layout)
     else:
         kind = {UINT: "u", INT: "i", FLOAT: "f"}[layout.form]
         samples = np.ascontiguousarray(rows).view(np.dtype(f"{layout.order}{kind}{layout.bits // 8}"))
-    samples = samples.reshape(len(rows), parts.columns, count)
+    samples = samples.reshape(len(rows), parts.columns, count)[:, :width]
     if layout.predictor == 2:
         native = samples.astype(samples.dtype.newbyteorder("="))
         samples = np.cumsum(native, axis=1, dtype=native.dtype)
@@ -204,24 +255,28 @@ def _bits(rows: Bytes, count: int, layout: Layout) -> Samples:
     return spread.reshape(len(rows), -1)[:, :count]
 
 
-def read_jpegs(parts: Parts) -> Iterator[tuple[int, Part]]:
+def read_jpegs(parts: Parts, planes: Iterable[int]) -> Iterator[tuple[int, Part]]:
     """Strips or tiles that are JPEGs each, their colours as in TIFF's own note 2 (gray, RGB or ink)."""
     layout = parts.layout
-    at, length = layout.tags.get(tiff.JPEG_TABLES) or [0, 0]
-    tables = parts.data[int(at) + 2 : int(at) + int(length) - 2] if length else b""
+    at, length = (int(value) for value in layout.tags.get(tiff.JPEG_TABLES) or [0, 0])
+    if length > _MAX_TABLES:
+        raise ImageError("The TIFF is damaged: its tables are too long.")
+    tables = parts.data[at + 2 : at + length - 2] if length else b""
     meant = {tiff.YCBCR: jpeg.JFIF, tiff.RGB: jpeg.RGB_MARKER}.get(layout.photometric, b"")
     if layout.separate:
         meant = b""
-    for plane in range(parts.planes):
+    for plane in planes:
         for number in range(parts.across * parts.down):
             row, column = divmod(number, parts.across)
             packed = parts.packed(plane * parts.across * parts.down + number)
-            image = jpeg.read(b"".join([b"\xff\xd8", meant, tables, packed[2:]])).decode(gray=False)
-            image = image.convert("RGB") if image.mode == "RGBX" else image
+            source = jpeg.read(b"".join([b"\xff\xd8", meant, tables, packed[2:]]), _JPEG_SEGMENTS)
             left, top = column * parts.columns, row * parts.rows
             right, bottom = min(parts.columns, layout.size[0] - left), min(parts.rows, layout.size[1] - top)
-            if image.width < right or image.height < bottom:
+            (width, height), most = source.size, (parts.columns + _BLOCK, parts.rows + _BLOCK)
+            if not (right <= width <= most[0] and bottom <= height <= most[1]):
                 raise ImageError("The TIFF is damaged: it says two different sizes.")
+            image = source.decode(gray=False)
+            image = image.convert("RGB") if image.mode == "RGBX" else image
             samples = np.asarray(image)[:bottom, :right]
             yield plane, (left, top, samples.reshape(bottom, right, -1))
 

@@ -2,32 +2,43 @@
 
 import functools
 import struct
+from collections.abc import Container
 
 from PIL import WebPImagePlugin
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.pillow import PillowSource
+from colorize_service.imaging.formats.pillow import PillowSource, check_library
+from colorize_service.imaging.profiles import MAX_PROFILE_BYTES
 
 #: Chunks of a file.
 MAX_CHUNKS = 65_536
 #: Zeros in a row, in a picture of a few blocks.
 MAX_ZEROS = 96
 
+#: Bytes that a pixel and the tables of a picture take at most, packed by whoever.
+MAX_PIXEL, MAX_TABLES = 8, 1 << 20
+# What is looked at.
+_NAMES = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF"}
+
 Chunk = tuple[bytes, memoryview]
+_PLACE = 16  # bytes in front of a frame's chunks
+_HEAD = struct.Struct("<4sI")
 _ALPHA, _ANIMATION = 0x10, 0x02  # of the flags in VP8X
 
 
-def chunks_of(body: memoryview) -> tuple[list[Chunk], bool]:
-    """Names and bodies, of the last one what there is, and whether that is less than it says."""
-    found, at = [], 0
-    while at + 8 <= len(body):
-        name, length = struct.unpack_from("<4sI", body, at)
-        found.append((name, body[at + 8 : at + 8 + length]))
+def chunks_of(body: memoryview, names: Container[bytes]) -> tuple[list[Chunk], bool]:
+    """Names and bodies of the first chunk of each of these names, of the last one what there is, and whether the file's
+    last chunk is shorter than it says."""
+    found, at = dict[bytes, memoryview](), 0
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(body):
+            return list(found.items()), at > len(body) + 1
+        name, length = _HEAD.unpack_from(body, at)
+        if name in names and name not in found:
+            found[name] = body[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
-        if len(found) > MAX_CHUNKS:
-            raise ImageError(f"The WebP is damaged: it has more than {MAX_CHUNKS:,} chunks.")
-    return found, at > len(body) + 1
+    raise ImageError(f"The WebP is damaged: it has more than {MAX_CHUNKS:,} chunks.")
 
 
 def _written(chunks: list[Chunk]) -> bytes:
@@ -43,17 +54,15 @@ def read(data: bytes) -> PillowSource:
     Raises:
         ImageError: it is cut off or damaged.
     """
+    check_library("WebP", "webp")
     # The length of the whole, behind "RIFF", is not asked: only that of each chunk.
-    chunks, is_short = chunks_of(memoryview(data)[12:])
-    parts: dict[bytes, memoryview] = {}
-    for name, body in chunks:
-        parts.setdefault(name, body)
+    chunks, is_short = chunks_of(memoryview(data)[12:], _NAMES)
+    parts, kept = dict(chunks), list[Chunk]()
     extended = bytes(parts.get(b"VP8X", b"")[:10])
     if chunks and chunks[0][0] == b"VP8X" and len(extended) == 10:
         size = _three(extended, 4), _three(extended, 7)
         if extended[0] & _ANIMATION:
-            kept = [chunk for chunk in chunks if chunk[0] == b"ANIM"][:1]
-            kept += [chunk for chunk in chunks if chunk[0] == b"ANMF"][:1]
+            kept += [(name, parts[name]) for name in (b"ANIM", b"ANMF") if name in parts]
         else:
             kept = _still(chunks)
         flags = extended[0] & _ANIMATION | (extended[0] & _ALPHA)
@@ -61,13 +70,14 @@ def read(data: bytes) -> PillowSource:
     else:
         kept = _still(chunks)
         size = _frame_size(*kept[-1]) if kept else (0, 0)
+    icc = parts.get(b"ICCP", b"")
     return PillowSource(
         "WebP",
         WebPImagePlugin.WebPImageFile,
         functools.partial(_riff, kept, size),
         size,
         orientation(parts.get(b"EXIF", b"")),
-        bytes(parts.get(b"ICCP", b"")) or None,
+        bytes(icc) if 0 < len(icc) <= MAX_PROFILE_BYTES else None,
         again=_cut_off if is_short else None,
     )
 
@@ -109,8 +119,16 @@ def _frame_size(name: bytes, body: memoryview) -> tuple[int, int]:
 
 
 def _riff(chunks: list[Chunk], size: tuple[int, int]) -> bytes:
+    most = MAX_PIXEL * size[0] * size[1] + MAX_TABLES
+    chunks = [(name, _frame(body, most) if name == b"ANMF" else body[:most]) for name, body in chunks]
     _check_zeros(chunks, size)
     if all(name == b"VP8X" for name, _ in chunks):
         _cut_off()
     body = b"WEBP" + _written(chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _frame(body: memoryview, most: int) -> memoryview:
+    """A frame with its place and its pixels, and nothing else."""
+    chunks, _ = chunks_of(body[_PLACE:], _NAMES)
+    return memoryview(bytes(body[:_PLACE]) + _written([(name, part[:most]) for name, part in _still(chunks)]))

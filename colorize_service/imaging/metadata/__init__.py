@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.metadata import exif, iptc, xmp
-from colorize_service.imaging.metadata.containers import MAX_BYTES, Found, find
-from colorize_service.imaging.metadata.exif import Exif
+from colorize_service.imaging.metadata.containers import Found, find
+from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
 
 __all__ = ["MAX_BYTES", "Metadata", "Notes", "metadata_of"]
 
@@ -45,14 +45,12 @@ class Metadata:
     """The metadata of a result, to be written in any format.
 
     Attributes:
-        xmp: a packet without what the photo's said, for where there is no room for that.
-        xmp_of_photo: the packet with it, or the same.
+        xmp: packets, the fullest first: with all that the photo's said, with a part of it where it was in two, without.
         density: pixels per inch to the right and downwards, or None.
     """
 
     exif: Exif
-    xmp: bytes
-    xmp_of_photo: bytes
+    xmp: list[bytes]
     iptc: bytes = b""
     density: tuple[float, float] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -68,12 +66,10 @@ def metadata_of(kind: str, data: bytes, orientation: int, size: tuple[int, int],
         size: width and height of the result.
     """
     made = xmp.packet(notes.made_by)
-    metadata = Metadata(Exif(), made, made)
+    metadata = Metadata(Exif(), [made])
     if notes.keep:
-        found = find(kind, data)
-        if found.size() <= MAX_BYTES:
-            with contextlib.suppress(Exception):
-                metadata = _kept(found, orientation, notes, metadata)
+        with contextlib.suppress(Exception):
+            metadata = _kept(find(kind, data), orientation, notes, metadata)
     exif.describe_pixels(metadata.exif, size)
     metadata.exif.put(exif.SOFTWARE, notes.made_by)
     return metadata
@@ -90,13 +86,14 @@ def _kept(found: Found, orientation: int, notes: Notes, metadata: Metadata) -> M
     texts = {
         key: text
         for key, text in found.texts.items()
-        if not key.startswith(_TEXTS_LEFT_OUT) and (notes.place or "gps" not in key.lower())
+        if not key.startswith(_TEXTS_LEFT_OUT) and (notes.place or not xmp.is_place(key.rpartition(":")[2]))
     }
     _put_texts(kept, texts)
-    packet = metadata.xmp
-    with contextlib.suppress(Exception):
-        packet = xmp.packet(notes.made_by, found.xmp, turned=orientation != 1, place=notes.place)
-    return Metadata(kept, metadata.xmp, packet, iptc.kept(found.iptc), own or density, texts, found.comment)
+    packets = []
+    for more in (found.more_xmp, b"") if found.more_xmp else (b"",):
+        with contextlib.suppress(Exception):
+            packets += [xmp.packet(notes.made_by, found.xmp, more, turned=orientation != 1, place=notes.place)]
+    return Metadata(kept, packets + metadata.xmp, iptc.kept(found.iptc), own or density, texts, found.comment)
 
 
 def _plausible(density: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -122,6 +119,6 @@ def _date(text: str) -> str | None:
     import email.utils  # here, since few photos need it
 
     for read in (email.utils.parsedate_to_datetime, datetime.datetime.fromisoformat):
-        with contextlib.suppress(ValueError, TypeError):
-            return read(text).strftime("%Y:%m:%d %H:%M:%S")
+        with contextlib.suppress(Exception):
+            return f"{(date := read(text)).year:04}:{date:%m:%d %H:%M:%S}"
     return text if len(text) == 19 and text[4:8:3] == "::" else None

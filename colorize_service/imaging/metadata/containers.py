@@ -1,21 +1,19 @@
 """Where each format keeps its metadata. What is broken is not there."""
 
 import contextlib
+import functools
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from colorize_service.imaging.formats.boxes import boxes_of
+from colorize_service.imaging.formats.boxes import Item, Meta
 from colorize_service.imaging.formats.png import chunks as chunks_of_png
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp
 from colorize_service.imaging.metadata import exif, iptc
-from colorize_service.imaging.metadata.exif import Exif
-
-#: Bytes of all metadata of a photo together. Where there are more, none are kept.
-MAX_BYTES = 1_000_000
+from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
 
 _INCH = 0.0254  # metres
 
@@ -26,6 +24,7 @@ class Found:
 
     Attributes:
         xmp, iptc: an XMP packet and IPTC-IIM data; empty if there are none.
+        more_xmp: a second packet, of what had no room in the first.
         density: pixels per inch to the right and downwards, where the format itself has a place for it.
         texts: of a PNG, by keyword.
         comment: of a JPEG.
@@ -33,24 +32,52 @@ class Found:
 
     exif: Exif = field(default_factory=Exif)
     xmp: bytes = b""
+    more_xmp: bytes = b""
     iptc: bytes = b""
     density: tuple[float, float] | None = None
     texts: dict[str, str] = field(default_factory=dict)
     comment: bytes = b""
 
-    def size(self) -> int:
-        """Bytes in all."""
-        texts = sum(len(key) + len(text) for key, text in self.texts.items())
-        return exif.size_of(self.exif) + len(self.xmp) + len(self.iptc) + texts + len(self.comment)
+    def put(self, what: str, value: bytes | Exif) -> None:
+        """Set a part that is not there yet: of two in a file the first is the one that others read."""
+        if not getattr(self, what):
+            setattr(self, what, value)
+
+    def shorten(self, most: int) -> None:
+        """Leave out the longest parts until all together have at most so many bytes."""
+        parts = sorted(self._parts(), key=lambda part: -part[0])
+        excess = sum(length for length, _ in parts) - most
+        for length, leave_out in parts:
+            if excess <= 0:
+                break
+            leave_out()
+            excess -= length
+
+    def _parts(self) -> Iterator[tuple[int, Callable[[], object]]]:
+        """The length of each part, and what leaves it out."""
+        for name in ("xmp", "more_xmp", "iptc", "comment"):
+            yield len(getattr(self, name)), functools.partial(setattr, self, name, b"")
+        for key, text in self.texts.items():
+            yield len(key) + len(text), functools.partial(self.texts.pop, key)
+        for directory in (self.exif.main, self.exif.details, self.exif.gps):
+            for tag, entry in directory.items():
+                yield len(entry.value), functools.partial(directory.pop, tag)
 
 
 def find(kind: str, data: bytes) -> Found:
-    """The metadata of a file of one of the formats in ``picture_kinds``."""
+    """The metadata of a file of one of the formats in ``picture_kinds``, at most ``MAX_BYTES``."""
     found = Found()
     finder = _FINDERS.get(kind)
     if finder:
         with contextlib.suppress(Exception):  # what was found before stays
             finder(data, found)
+    # The tags of a TIFF that hold these may stand in an EXIF block, too.
+    for tag, what in ((exif.XMP, "xmp"), (exif.IPTC, "iptc")):
+        if entry := found.exif.main.pop(tag, None):
+            found.put(what, entry.value)
+    if resources := found.exif.main.pop(exif.PHOTOSHOP, None):
+        found.put("iptc", iptc.of_photoshop(resources.value))
+    found.shorten(MAX_BYTES)
     return found
 
 
@@ -58,11 +85,13 @@ def find(kind: str, data: bytes) -> Found:
 
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _MAX_SEGMENTS = 4_096
+_MAX_ITEMS = 16
 _XMP_NAME, _PHOTOSHOP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
+_MORE_XMP_NAME = b"http://ns.adobe.com/xmp/extension/\0"
 
 
 def _jpeg(data: bytes, found: Found) -> None:
-    at, resources = 2, b""
+    at, resources, more = 2, list[bytes](), list[bytes]()
     for _ in range(_MAX_SEGMENTS):
         mark = _MARKER.search(data, at)
         if not mark or data[mark.end() - 1] in (0xD9, 0xDA):
@@ -74,49 +103,70 @@ def _jpeg(data: bytes, found: Found) -> None:
             unit, across, down = struct.unpack_from(">BHH", body, 7)
             if unit in (1, 2) and across and down:
                 found.density = across * (1, 2.54)[unit - 1], down * (1, 2.54)[unit - 1]
-        elif marker == 0xE1 and body.startswith(b"Exif\0\0") and not found.exif.main:
-            found.exif = exif.read(body)
+        elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            found.put("exif", exif.read(body))
         elif marker == 0xE1 and body.startswith(_XMP_NAME):
-            found.xmp = found.xmp or body[len(_XMP_NAME) :]
+            found.put("xmp", body[len(_XMP_NAME) :])
         elif marker == 0xED and body.startswith(_PHOTOSHOP_NAME):
-            resources += body[len(_PHOTOSHOP_NAME) :]
+            resources.append(body[len(_PHOTOSHOP_NAME) :])
+        elif marker == 0xE1 and body.startswith(_MORE_XMP_NAME):
+            more.append(body[len(_MORE_XMP_NAME) :])
         elif marker == 0xFE:
-            found.comment = found.comment or body
-    found.iptc = iptc.of_photoshop(resources)
+            found.put("comment", body)
+    found.iptc, found.more_xmp = iptc.of_photoshop(b"".join(resources)), _joined(more, found.xmp)
+
+
+def _joined(pieces: list[bytes], xmp: bytes) -> bytes:
+    """The packet in pieces that ``xmp`` names (XMP, part 3, 1.1.3.1); nothing if one of them is missing."""
+    packet, whole = bytearray(), 0
+    for piece in sorted(pieces, key=lambda piece: piece[:40]):
+        if len(piece) > 40 and piece[:32] in xmp:
+            whole, at = struct.unpack_from(">LL", piece, 32)
+            if at == len(packet) < whole <= MAX_BYTES:
+                packet += piece[40:]
+    return bytes(packet) if len(packet) == whole else b""
 
 
 # --- PNG -------------------------------------------------------------------------------------------------------------
 
+_PNG_CHUNKS = {b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 
 
 def _png(data: bytes, found: Found) -> None:
     raw: dict[str, bytes] = {}
-    for name, body, checksum in chunks_of_png(data):
-        if name not in (b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt") or len(body) > MAX_BYTES:
+    left = 4 * MAX_BYTES  # of texts, which may be packed to a thousandth
+    for name, body, checksum in chunks_of_png(data, _PNG_CHUNKS):
+        if name not in _PNG_CHUNKS or len(body) > min(MAX_BYTES, left):
             continue
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
             continue
         if name == b"eXIf":
-            found.exif = exif.read(bytes(body))
+            found.put("exif", exif.read(bytes(body)))
         elif name == b"pHYs" and len(body) == 9 and body[8] == 1:
             across, down = struct.unpack_from(">LL", body)
             found.density = (across * _INCH, down * _INCH) if across and down else None
-        else:
-            with contextlib.suppress(zlib.error, ValueError, IndexError):
+        elif name != b"pHYs":
+            try:
                 key, text = _text(name, bytes(body))
+                left -= len(text)
                 if key.startswith(_RAW_PROFILE):
                     lines = text.strip().splitlines()  # its name, its length, and hexadecimal digits
-                    raw[key[len(_RAW_PROFILE) :]] = bytes.fromhex("".join(lines[2:]))
+                    raw.setdefault(key[len(_RAW_PROFILE) :], bytes.fromhex("".join(lines[2:])))
                 elif key == _XMP_KEY:
-                    found.xmp = found.xmp or text.encode()
+                    found.put("xmp", text.encode())
                 elif len(found.texts) < _MAX_SEGMENTS and 1 <= len(key) <= 79:
                     found.texts.setdefault(key, text)
-    # As ImageMagick and others write what PNG had no place for.
-    found.iptc = iptc.of_photoshop(raw.get("iptc", b"")) or raw.get("iptc", b"")
-    found.xmp = found.xmp or raw.get("xmp", b"")
-    if not found.exif.main:
-        found.exif = exif.read(raw.get("exif") or raw.get("APP1") or b"")
+            except (zlib.error, ValueError, IndexError):
+                left -= MAX_BYTES if name != b"tEXt" else 0  # what may have been unpacked before
+    # As ImageMagick and others write what PNG had no place for; APP1 is the JPEG's segment of either.
+    for key in ("exif", "APP1", "xmp"):
+        profile = raw.get(key, b"")
+        is_xmp = key == "xmp" or profile.startswith(_XMP_NAME)
+        found.put("xmp" if is_xmp else "exif", profile.removeprefix(_XMP_NAME) if is_xmp else exif.read(profile))
+    for key in ("iptc", "8bim"):
+        profile = raw.get(key, b"").removeprefix(_PHOTOSHOP_NAME)
+        found.put("iptc", iptc.of_photoshop(profile) or (profile if profile[:1] == b"\x1c" else b""))
 
 
 def _text(name: bytes, body: bytes) -> tuple[str, str]:
@@ -133,28 +183,30 @@ def _text(name: bytes, body: bytes) -> tuple[str, str]:
 def _inflated(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, MAX_BYTES)
-    return text if unpacker.eof else b""
+    if not unpacker.eof:
+        raise ValueError("It is cut off, or too long.")
+    return text
 
 
 # --- TIFF, WebP, BMP -------------------------------------------------------------------------------------------------
 
 
 def _tiff(data: bytes, found: Found) -> None:
-    layout = layout_of(data)
-    found.exif = exif.read_directories(data, layout.directory, layout.order, 43 in data[2:4])
-    main = found.exif.main
-    found.xmp, found.iptc = (main.pop(tag).value if tag in main else b"" for tag in (exif.XMP, exif.IPTC))
-    resources = main.pop(exif.PHOTOSHOP, None)
-    if resources and not found.iptc:
-        found.iptc = iptc.of_photoshop(resources.value)
+    layout, big = layout_of(data), 43 in data[2:4]
+    found.exif = exif.read_directories(data, layout.directory, layout.order, big)
+    (first,) = struct.unpack_from(layout.order + ("Q" if big else "L"), data, 8 if big else 4)
+    if first != layout.directory:  # of a reduced copy, and yet programs may note there what is said of the picture
+        found.exif.add(exif.read_directories(data, first, layout.order, big))
 
 
 def _webp(data: bytes, found: Found) -> None:
-    for name, body in chunks_of_webp(memoryview(data)[12:])[0]:
+    for name, body in chunks_of_webp(memoryview(data)[12:], (b"EXIF", b"XMP "))[0]:
+        if len(body) > MAX_BYTES:
+            continue
         if name == b"EXIF":
-            found.exif = exif.read(bytes(body))
+            found.put("exif", exif.read(bytes(body)))
         elif name == b"XMP ":
-            found.xmp = bytes(body)
+            found.put("xmp", bytes(body))
 
 
 def _bmp(data: bytes, found: Found) -> None:
@@ -168,16 +220,22 @@ def _bmp(data: bytes, found: Found) -> None:
 
 
 def _heif(data: bytes, found: Found) -> None:
-    boxes = boxes_of(data)
-    for item, extents in boxes.extents.items():
-        if sum(length for _, length in extents) > MAX_BYTES:
+    meta = Meta(data)
+    kinds = {b"Exif": 0, b"mime": 0}
+    items: dict[int, Item] = {}
+    for number, kind in meta.kinds.items():
+        if kind in kinds and kinds[kind] < _MAX_ITEMS:
+            kinds[kind] += 1
+            items[number] = Item(kind)
+    meta.fill(items)
+    for item in items.values():
+        if sum(map(len, item.pieces)) > MAX_BYTES:
             continue
-        body = b"".join(data[start : start + length] for start, length in extents)
-        kind = boxes.kind(data, item)
-        if kind == b"Exif" and not found.exif.main:
-            found.exif = exif.read(body[4 + int.from_bytes(body[:4], "big") :])
-        elif kind == b"mime" and b"rdf" in body:
-            found.xmp = found.xmp or body
+        body = item.payload()
+        if item.kind == b"Exif":
+            found.put("exif", exif.read(body[4 + int.from_bytes(body[:4], "big") :]) or exif.read(body[4:]))
+        elif b"rdf" in body:
+            found.put("xmp", body)
 
 
 _UUIDS = {
@@ -208,10 +266,8 @@ def _jpeg2000(data: bytes, found: Found) -> None:
                 found.density = across / by_ * 10.0**power_ * _INCH, down / by * 10.0**power * _INCH
         elif name == b"uuid" and end - body <= MAX_BYTES:
             what, value = _UUIDS.get(data[body : body + 16]), data[body + 16 : end]
-            if what == "exif":
-                found.exif = exif.read(value)
-            elif what:
-                setattr(found, what, value)
+            if what:
+                found.put(what, exif.read(value) if what == "exif" else value)
         at = end
 
 

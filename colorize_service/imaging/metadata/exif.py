@@ -4,9 +4,13 @@ Values are not interpreted, so nothing is lost of texts in whatever encoding. Th
 """
 
 import struct
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.formats.tiff_layout import MAX_ENTRIES
+
+#: Bytes of all metadata of a photo together. Where there are more, the longest are not kept.
+MAX_BYTES = 1_000_000
 
 # Bytes of a value by TIFF's type; 13 is a pointer.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -22,13 +26,17 @@ _INCH, _CENTIMETRE = 2, 3
 # stars, and what Windows calls title, comment, author, keywords and subject.
 _MAIN = {269, 270, 271, 272, 285, 306, 315, 316, 18246, 18249, 33432, 36867, *range(40091, 40096)}
 _RESOLUTION = {X_RESOLUTION, Y_RESOLUTION, UNIT}
-# Of the second, all that the standard names but these: components, bits and colours of the file; the maker's note,
-# whose offsets are those of the old file; where the subject is, in old pixels; a sound file; further directories.
-_DETAILS = set(range(33434, 42240)) - {
-    *(37121, 37122, 37396, 37500, 40960, _COLOUR_SPACE, _WIDTH, _HEIGHT, 40964, 40965, 41492, 41730),
-    *(EXIF, GPS, IPTC, PHOTOSHOP, 34675),
+# Of the second, what the standards name (EXIF 3.0, TIFF/EP) but these: components, bits and colours of the file; the
+# maker's note, whose offsets are those of the old file; where the subject is, in old pixels; a sound file; further
+# directories. Tags of nobody's standard may hold anything, coordinates too.
+_DETAILS = {
+    *(33434, 33437, 34850, 34852, 34855, 34856, 34858, 34859, *range(34864, 34870), 36864, 36867, 36868),
+    *(*range(36880, 36883), *range(37377, 37396), 37510, *range(37520, 37523), *range(37888, 37894)),
+    *(41483, 41484, *range(41486, 41489), 41493, 41495, 41728, 41729, *range(41985, 41997)),
+    *(42016, *range(42032, 42045), *range(42080, 42083)),
 }
 _GPS = set(range(32))
+_READ_MAIN = _MAIN | _RESOLUTION | {XMP, IPTC, PHOTOSHOP, EXIF, GPS}
 # Descriptions by which programs know the layout of a file's pixels, and no captions: tifffile, ImageJ, OME.
 _LAYOUTS = (b'{"shape"', b"ImageJ=", b"<?xml")
 
@@ -54,18 +62,27 @@ class Exif:
     details: Directory = field(default_factory=dict)
     gps: Directory = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.main or self.details or self.gps)
+
     def number(self, tag: int) -> float | None:
         """The first number of a tag of the first directory, if it is one."""
         entry = self.main.get(tag)
         form = {SHORT: "H", LONG: "L", FRACTION: "LL"}.get(entry.form) if entry else None
         if entry is None or form is None:
             return None
-        values = struct.unpack_from(self.order + form, entry.value)
-        return values[0] / (values[1] or 1) if len(values) > 1 else float(values[0])
+        value, by = (*struct.unpack_from(self.order + form, entry.value), 1)[:2]
+        return value / by if by else None
 
     def put(self, tag: int, value: int | str | float) -> None:
         """Set a tag of the first directory: a whole number as SHORT or LONG, a text, or a fraction."""
         self.main[tag] = entry(self.order, value)
+
+    def add(self, other: "Exif") -> None:
+        """Take from another what this says nothing of, but no resolution."""
+        if other.order == self.order:
+            self.main |= {tag: one for tag, one in other.main.items() if tag not in self.main.keys() | _RESOLUTION}
+            self.details, self.gps = self.details or other.details, self.gps or other.gps
 
 
 def entry(order: str, *values: int | str | float) -> Entry:
@@ -91,36 +108,43 @@ def read(block: bytes) -> Exif:
 
 
 def read_directories(data: bytes, at: int, order: str, big: bool = False) -> Exif:
-    """The directory that begins at ``at`` in a TIFF or, if ``big``, in a BigTIFF, and those that it names."""
-    main = _entries(data, at, order, big)
+    """The directory that begins at ``at`` in a TIFF or, if ``big``, in a BigTIFF, and those that it names.
+
+    Of their tags those that a result may keep, and those that hold XMP, IPTC and Photoshop's resources.
+    """
+    main = _entries(data, at, order, big, _READ_MAIN)
     found = Exif(order, {tag: one for tag, one in main.items() if one.form in _SIZES})
-    for tag, into in ((EXIF, found.details), (GPS, found.gps)):
+    for tag, into, wanted in ((EXIF, found.details, _DETAILS), (GPS, found.gps, _GPS)):
         found.main.pop(tag, None)
         pointer = main.get(tag)
         if pointer and pointer.form in _POINTERS and pointer.count == 1:
             (there,) = struct.unpack(order + _POINTERS[pointer.form], pointer.value)
-            entries = _entries(data, there, order, big)
+            entries = _entries(data, there, order, big, wanted)
             into |= {tag: one for tag, one in entries.items() if one.form in _SIZES}
     return found
 
 
-def _entries(data: bytes, at: int, order: str, big: bool) -> Directory:
-    """The entries of a directory whose values lie within the data."""
+def _entries(data: bytes, at: int, order: str, big: bool, wanted: Set[int]) -> Directory:
+    """The wanted entries of a directory, each once, as far as their values lie within the data and within reason."""
     found: Directory = {}
     sizes = _SIZES | {13: 4, 16: 8, 18: 8}
     count_form, entry_form, offset = ("Q", "HHQ", "Q") if big else ("H", "HHL", "L")
     step, inline = struct.calcsize("<" + entry_form) + struct.calcsize("<" + offset), struct.calcsize("<" + offset)
+    left = 4 * MAX_BYTES  # values may lie over each other, and be many times as long as the file
     try:
         (entries,) = struct.unpack_from(order + count_form, data, at)
         at += struct.calcsize("<" + count_form)
         for here in range(at, at + step * min(entries, MAX_ENTRIES), step):
             tag, form, count = struct.unpack_from(order + entry_form, data, here)
             length = sizes.get(form, 0) * count
+            if tag not in wanted or tag in found or length < 1 or (tag != PHOTOSHOP and length > left):
+                continue
             start = here + step - inline
             if length > inline:
                 (start,) = struct.unpack_from(order + offset, data, start)
-            if 0 < length <= len(data) - start:
-                found.setdefault(tag, Entry(form, count, data[start : start + length]))
+            if length <= len(data) - start:
+                found[tag] = Entry(form, count, data[start : start + length])
+                left -= length if tag != PHOTOSHOP else 0
     except struct.error:
         pass  # it ends within its directory
     return found
@@ -140,12 +164,19 @@ def kept(found: Exif, *, turned: bool, place: bool) -> Exif:
     main = {tag: one for tag, one in found.main.items() if tag in _MAIN} | resolution
     if DESCRIPTION in main and main[DESCRIPTION].value.startswith(_LAYOUTS):
         del main[DESCRIPTION]
+    if resolution and not _is_resolution(found):
+        main = {tag: one for tag, one in main.items() if tag not in _RESOLUTION}
     return Exif(
         found.order,
         main,
         {tag: one for tag, one in found.details.items() if tag in _DETAILS},
         {tag: one for tag, one in found.gps.items() if tag in _GPS} if place else {},
     )
+
+
+def _is_resolution(exif: Exif) -> bool:
+    """Whether it says a resolution, or at least a pixel's shape, and not 0/0."""
+    return (exif.number(X_RESOLUTION) or 0) > 0 and (exif.number(Y_RESOLUTION) or 0) > 0
 
 
 def resolution_of(exif: Exif) -> tuple[float, float] | None:
@@ -229,8 +260,3 @@ class _Loose:
         self.parts.append(padded)
         self.at += len(padded)
         return here
-
-
-def size_of(exif: Exif) -> int:
-    """Bytes of all values."""
-    return sum(len(one.value) for part in (exif.main, exif.details, exif.gps) for one in part.values())

@@ -3,6 +3,8 @@
 import struct
 
 _IPTC_RESOURCE = 0x0404
+# Of Photoshop and of the programs that have written such resources beside it.
+_SIGNATURES = {b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"}
 # Records of the envelope and of the application. Not kept of these: the program that made the file, its version, and
 # previews of the old pixels.
 _RECORDS = {1, 2}
@@ -10,12 +12,12 @@ _LEFT_OUT = {(2, 65), (2, 70), (2, 200), (2, 201), (2, 202)}
 
 
 def of_photoshop(resources: bytes) -> bytes:
-    """The IPTC data in Photoshop's image resources; nothing if there are none."""
+    """The IPTC data in Photoshop's image resources; nothing if there are none, or they are broken."""
     at = 0
-    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
+    while resources[at : at + 4] in _SIGNATURES and at + 12 <= len(resources):
         (number,) = struct.unpack_from(">H", resources, at + 4)
         at += 6 + (resources[at + 6] + 2) // 2 * 2  # the name, with its length in front, is padded
-        (length,) = struct.unpack_from(">L", resources, at)
+        length = int.from_bytes(resources[at : at + 4], "big")
         if number == _IPTC_RESOURCE:
             return resources[at + 4 : at + 4 + length]
         at += 4 + (length + 1) // 2 * 2
@@ -29,8 +31,11 @@ def kept(data: bytes) -> bytes:
     parts, at = [], 0
     while at + 5 <= len(data) and data[at] == 0x1C:
         record, number, length = struct.unpack_from(">BBH", data, at + 1)
-        end = at + 5 + length
-        if length > 0x7FFF or end > len(data):  # a longer form, which only previews need
+        start = at + 5
+        if length > 0x7FFF:  # the length of a length (1.6)
+            start, length = start + length - 0x8000, int.from_bytes(data[start : start + length - 0x8000], "big")
+        end = start + length
+        if end > len(data):
             break
         if record in _RECORDS and (record, number) not in _LEFT_OUT:
             parts.append(data[at:end])

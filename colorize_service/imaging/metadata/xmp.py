@@ -42,7 +42,15 @@ _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _TIFF_KEPT = {"Make", "Model", "ImageDescription", "Artist", "Copyright", "DateTime"}
 # Faces and other regions, whose place is told in the picture as it was stored.
 _REGIONS = {"http://www.metadataworkinggroup.com/schemas/regions/", "http://ns.microsoft.com/photo/1.2/"}
-_PLACE = re.compile(r".*gps.*|lat(itude)?|lon(g|gitude)?", re.IGNORECASE)
+_PLACE = re.compile(
+    r"(?!ISOSpeed).*(gps|latitude|longt?itude|altitude|coordinate|geohash|geotag|geopoint|wkt).*|lat|long?",
+    re.IGNORECASE,
+)
+# Namespaces of coordinates, and of the mast that a telephone was near.
+_PLACES = re.compile(r".*(wgs84_pos|georss|opengis\.net/gml|sonyericsson\.com/cell).*")
+
+#: Tags and attributes of a packet: a tree of them takes a kilobyte for each.
+MAX_TAGS = 20_000
 
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
@@ -53,12 +61,13 @@ _ABOUT_RESULT = (
 )
 
 
-def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bool = True) -> bytes:
+def packet(made_by: str, source: bytes = b"", more: bytes = b"", *, turned: bool = False, place: bool = True) -> bytes:
     """A result's packet.
 
     Args:
         made_by: the program and its version.
         source: the photo's packet.
+        more: a second one, of what had no room in the first.
         turned: whether the result's pixels lie another way than the photo's.
         place: whether to keep coordinates.
 
@@ -68,7 +77,9 @@ def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bo
     meta = _META % (_ABOUT_RESULT % ("", escape(made_by)))
     if source:
         document = _parsed(source)
-        rdf = document.getElementsByTagNameNS(_RDF, "RDF")[0]
+        rdf = _rdf(document)
+        if more:
+            _add(document, rdf, _rdf(_parsed(more)))
         about = _clean(rdf, turned, place)
         own = _parsed((_ABOUT_RESULT % (escape(about), escape(made_by))).encode()).documentElement
         assert own is not None and document.documentElement is not None
@@ -77,13 +88,36 @@ def packet(made_by: str, source: bytes = b"", *, turned: bool = False, place: bo
     return "\n".join([_HEAD, meta, _TAIL]).encode()
 
 
+def is_place(name: str, uri: str = "") -> bool:
+    """Whether a property of this name, in this namespace, says the coordinates of a place."""
+    return bool(_PLACE.fullmatch(name) or _PLACES.fullmatch(uri))
+
+
 def _parsed(source: bytes) -> "Document":
     from xml.dom import minidom  # here, since few photos need it
 
+    if max(source.count(b"<"), source.count(b"=")) > MAX_TAGS:
+        raise ValueError("more than anybody wrote")
     encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = source.decode(encoding).strip("\0 \r\n\t")
     start = re.search(r"<[A-Za-z_]", text)
     return minidom.parseString(text[start.start() if start else 0 :].encode())
+
+
+def _rdf(document: "Document") -> "Element":
+    return document.getElementsByTagNameNS(_RDF, "RDF")[0]
+
+
+def _add(document: "Document", rdf: "Element", other: "Element") -> None:
+    """Add another packet's descriptions, with the names that are declared around them."""
+    for description in _elements(other):
+        added, around = document.importNode(description, True), description.parentNode
+        while around is not None and around.nodeType == around.ELEMENT_NODE:
+            for attribute in around.attributes.values():
+                if attribute.namespaceURI == _XMLNS and not added.hasAttribute(attribute.name):
+                    added.setAttributeNS(_XMLNS, attribute.name, attribute.value)
+            around = around.parentNode
+        rdf.appendChild(added)
 
 
 def _clean(rdf: "Element", turned: bool, place: bool) -> str:
@@ -94,8 +128,20 @@ def _clean(rdf: "Element", turned: bool, place: bool) -> str:
         _remove(description, lambda uri, name: _is_old(uri, name, turned))
     if not place:
         for each in [rdf, *rdf.getElementsByTagName("*")]:
-            _remove(each, lambda uri, name: bool(_PLACE.fullmatch(name)) or "wgs84_pos" in uri)
+            _remove(each, lambda uri, name: is_place(name, uri))
+    _leave_alone(rdf)
     return about
+
+
+def _leave_alone(rdf: "Element") -> None:
+    """Take out what stands around ``rdf``, but for the names that are declared there."""
+    inner, outer = rdf, rdf.parentNode
+    while outer is not None and outer.nodeType == outer.ELEMENT_NODE:
+        outer.childNodes[:] = [inner]
+        for attribute in list(outer.attributes.values()):
+            if attribute.namespaceURI != _XMLNS:
+                outer.removeAttributeNode(attribute)
+        inner, outer = outer, outer.parentNode
 
 
 def _is_old(uri: str, name: str, turned: bool) -> bool:
@@ -107,10 +153,14 @@ def _is_old(uri: str, name: str, turned: bool) -> bool:
 
 
 def _remove(element: "Element", unwanted: Callable[[str, str], bool]) -> None:
-    """Remove those attributes and elements in ``element`` whose namespace and name are unwanted."""
-    for child in list(_elements(element)):
-        if unwanted(child.namespaceURI or "", child.localName or ""):
-            element.removeChild(child)
+    """Remove those attributes and elements in ``element`` whose namespace and name are unwanted, and comments."""
+    texts = element.TEXT_NODE, element.CDATA_SECTION_NODE
+    element.childNodes[:] = [  # all at once, for there may be many
+        child
+        for child in element.childNodes
+        if child.nodeType in texts
+        or (child.nodeType == child.ELEMENT_NODE and not unwanted(child.namespaceURI or "", child.localName or ""))
+    ]
     for attribute in list(element.attributes.values()):
         uri = attribute.namespaceURI or ""
         if uri not in (_XMLNS, _RDF) and unwanted(uri, attribute.localName or ""):

@@ -18,11 +18,11 @@ def with_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     if metadata.density:
         across, down = (min(0xFFFF, round(each)) for each in metadata.density)
         head = head[:13] + struct.pack(">BHH", 1, across, down) + head[18:]
-    packet = _XMP + metadata.xmp_of_photo
+    packet = next(packet for packet in metadata.xmp if len(_XMP + packet) <= _MOST)
     resources = _PHOTOSHOP + iptc.as_photoshop(metadata.iptc) if metadata.iptc else b""
     segments = [
         (0xE1, _EXIF + exif.written(metadata.exif, most=_MOST - len(_EXIF))),
-        (0xE1, packet if len(packet) <= _MOST else _XMP + metadata.xmp),
+        (0xE1, _XMP + packet),
         (0xED, resources),
         (0xFE, metadata.comment),
     ]

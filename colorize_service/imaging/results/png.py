@@ -51,7 +51,7 @@ def _chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
         across, down = (round(each / _INCH) for each in metadata.density)
         yield b"pHYs", struct.pack(">LLB", across, down, 1)
     yield b"eXIf", exif.written(metadata.exif)
-    yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp_of_photo
+    yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp[0]
     if metadata.iptc:  # PNG has no place of its own for it; so as ImageMagick and others do it
         profile = f"\niptc\n{len(metadata.iptc):8}\n{metadata.iptc.hex()}\n"
         yield b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(profile.encode())

@@ -40,7 +40,7 @@ def write(strips: Strips, metadata: Metadata | None) -> bytes:
         tags.PREDICTOR: entry(order, _DIFFERENCES),
     }
     if metadata:
-        main[exif.XMP] = Entry(1, len(metadata.xmp_of_photo), metadata.xmp_of_photo)
+        main[exif.XMP] = Entry(1, len(metadata.xmp[0]), metadata.xmp[0])
         if metadata.iptc:
             main[exif.IPTC] = Entry(BYTES, len(metadata.iptc), metadata.iptc)
     # The directories' size does not depend on where the strips are.

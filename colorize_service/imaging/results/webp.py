@@ -27,7 +27,7 @@ def write(strips: Strips, metadata: Metadata | None, quality: int) -> bytes:
     if metadata:
         if metadata.iptc:  # there is no other place for it
             metadata.exif.main[exif.IPTC] = Entry(BYTES, len(metadata.iptc), metadata.iptc)
-        about = {"exif": exif.written(metadata.exif), "xmp": metadata.xmp_of_photo}
+        about = {"exif": exif.written(metadata.exif), "xmp": metadata.xmp[0]}
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "WEBP", quality=quality, **about)
     return buffer.getvalue()

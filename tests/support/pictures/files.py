@@ -204,9 +204,9 @@ PRIMARIES = {  # of sRGB, adapted to D50
 }
 
 
-def rgb_profile(channels: bytes = b"rgb", tone: bytes = b"") -> bytes:
-    """sRGB with its primaries in another order or with another tone curve."""
-    tags = {}
+def rgb_profile(channels: bytes = b"rgb", tone: bytes = b"", **more: bytes) -> bytes:
+    """sRGB with its primaries in another order or with another tone curve, and with more tags."""
+    tags = {name.encode(): value for name, value in more.items()}
     for channel, primary in zip(b"rgb", channels, strict=True):
         xyz = [round(v * 65536) for v in PRIMARIES[bytes([primary])]]
         tags[bytes([channel]) + b"XYZ"] = b"XYZ " + bytes(4) + struct.pack(">3i", *xyz)

@@ -121,7 +121,7 @@ OTHERS = [
     ),
     Picture(
         "a GIF of comments without end",
-        lambda: gif(9, 9)[:19] + b"!\xfe" + b"\1x" * 100_000 + b"\0;",
+        lambda: gif(9, 9)[:19] + b"!\xfe" + b"\1x" * 200_000 + b"\0;",
         error="GIF is damaged",
     ),
     Picture("a BMP", lambda: save(scene(), "BMP"), SIZE, shows()),

@@ -7,7 +7,7 @@ from PIL import AvifImagePlugin
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.heif import check_whole, written
+from colorize_service.imaging.formats.heif import check_grids, check_whole, written
 from colorize_service.imaging.formats.pillow import PillowSource, opened
 from colorize_service.imaging.formats.tracks import first_frame
 
@@ -36,6 +36,7 @@ def read(data: bytes) -> PillowSource:
     for item in list(items.values())[:1]:
         check_range(item)
     check_whole("AVIF", items)
+    check_grids("AVIF", items)
     clean = functools.partial(_clean, items)
     image = opened("AVIF", AvifImagePlugin.AvifImageFile, written(items, b"avif"))
     # EXIF is made by Pillow, from the turns that the file itself says.

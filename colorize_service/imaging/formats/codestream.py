@@ -15,6 +15,8 @@ MAX_SEGMENTS, MAX_KEPT = 65_536, 1_024
 #: Pixels of a tile, of a precinct and of a code-block in the mean, where there are more than a few of them: the decoder
 #: has kilobytes for a tile, and hundreds of bytes for each of the others.
 MIN_TILE, MIN_PRECINCT, MIN_BLOCK, FEW = 1_024, 1_024, 256, 1_024
+#: Parts of a tile in the mean, where there are more than a few of them.
+TILE_PARTS = 16
 #: Packets, each of which takes time and a mark, and pixels of one in the mean where there are more.
 FEW_PACKETS, MIN_PACKET = 500_000, 64
 
@@ -80,7 +82,7 @@ class Codestream:
         parts: dict[int, int] = {}
         expected: dict[int, int] = {}
         while data[at : at + 2] == b"\xff\x90":
-            self._spend()
+            self._spend(MAX_SEGMENTS // (FEW + TILE_PARTS * self.tiles))
             tile, length, part, number = struct.unpack_from(">HIBB", data, at + 4)
             parts[tile] = parts.get(tile, 0) + 1
             expected[tile] = max(expected.get(tile, 0), number)
@@ -120,8 +122,8 @@ class Codestream:
             self._spend()
         return kept, at
 
-    def _spend(self) -> None:
-        self.left -= 1
+    def _spend(self, count: int = 1) -> None:
+        self.left -= max(1, count)
         if self.left < 0:
             raise ImageError("The JPEG 2000 is damaged: it is made of too many pieces.")
 

@@ -133,6 +133,24 @@ def sequence(count: int) -> bytes:
     return data[:at] + struct.pack(">II", 0, count) + data[at + 8 :]
 
 
+def large_grid(brand: bytes) -> bytes:
+    """A grid of which the item itself says more pixels than its property."""
+    heif = grid(brand)
+    kind, _, properties = heif.items[0]
+    heif.items[0] = kind, struct.pack(">BBBBLL", 0, 1, 1, 1, 12_000, 12_000), properties
+    return heif.written()
+
+
+def large_tiles(brand: bytes) -> bytes:
+    """A grid of tiles whose pixels are more than they say: each is as large as the whole picture."""
+    heif = grid(brand)
+    whole = shown(brand)
+    size = [each for each in heif.items[1][2] if each[4:8] == b"ispe"]
+    tile = (whole[0], whole[1], [*size, *(each for each in whole[2] if each[4:8] != b"ispe")])
+    heif.items[1:] = [tile] * (len(heif.items) - 1)
+    return heif.written()
+
+
 THUMBNAIL = full(b"ispe", struct.pack(">II", 20_000, 20_000))
 
 BOMBS = [
@@ -183,6 +201,15 @@ BOMBS = [
             kind,
             lambda brand=brand: grid(brand).written(),
             {"a thousand texts beside its tiles": lambda _, b=brand: with_texts(grid(b))},
+        ),
+        *bombs(
+            kind,
+            lambda brand=brand: grid(brand).written(),
+            {
+                "a grid of more pixels than it says": lambda _, b=brand: large_grid(b),
+                "tiles of more pixels than they say": lambda _, b=brand: large_tiles(b),
+            },
+            refused=True,
         ),
     ]
 ] + bombs(

@@ -104,6 +104,14 @@ def in_tile_header(data: bytes, junk: bytes) -> bytes:
     return data[:at] + bytes(4) + data[at + 4 : tile] + head + junk + data[tile + 12 :]
 
 
+def tile_parts(data: bytes, count: int) -> bytes:
+    """With parts of its tile that hold no packets, behind the one that does."""
+    at = data.index(b"jp2c") - 4
+    end = data.rindex(b"\xff\xd9")
+    empty = b"\xff\x90\0\x0a\0\0" + struct.pack(">IBB", 14, 1, 0) + b"\xff\x93"
+    return data[:at] + bytes(4) + data[at + 4 : end] + empty * count + b"\xff\xd9"
+
+
 COMMENT = b"\xff\x64\0\4\0\1"
 COLOUR = box(b"colr", bytes.fromhex("01000000000010"))
 
@@ -125,6 +133,7 @@ JPEG_2000 = bombs(
     jp2,
     {
         "a million comments in a tile": lambda d: in_tile_header(d, COMMENT * 10**6),
+        "thousands of parts of a tile": lambda d: tile_parts(d, 50_000),
         "tiles of four pixels": lambda d: save(photo(), "JPEG2000", tile_size=(2, 2)),
         "thousands of layers": lambda d: save(photo(), "JPEG2000", quality_layers=[1.0]).replace(
             b"\xff\x52\0\x0c\0\0\0\1", b"\xff\x52\0\x0c\0\0\xff\xff"

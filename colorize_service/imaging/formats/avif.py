@@ -5,6 +5,7 @@ import functools
 from PIL import AvifImagePlugin
 
 from colorize_service.imaging.errors import ImageError
+from colorize_service.imaging.formats.av1 import check_units
 from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
 from colorize_service.imaging.formats.exif import orientation
 from colorize_service.imaging.formats.heif import check_grids, check_whole, written
@@ -37,6 +38,9 @@ def read(data: bytes) -> PillowSource:
         check_range(item)
     check_whole("AVIF", items)
     check_grids("AVIF", items)
+    for item in items.values():
+        if item.kind == b"av01":
+            check_units(item.payload(), item.size() or (0, 0))
     clean = functools.partial(_clean, items)
     image = opened("AVIF", AvifImagePlugin.AvifImageFile, written(items, b"avif"))
     # EXIF is made by Pillow, from the turns that the file itself says.

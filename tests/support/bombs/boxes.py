@@ -141,6 +141,13 @@ def large_grid(brand: bytes) -> bytes:
     return heif.written()
 
 
+def hidden_pixels(brand: bytes) -> bytes:
+    """A small picture whose coded one has twelve megapixels."""
+    kind, payload, properties = coded(brand, Image.new("L", (4000, 3000)))
+    size = [each for each in shown(brand)[2] if each[4:8] in SIZES]
+    return Heif(brand, [(kind, payload, [*size, *(one for one in properties if one[4:8] not in SIZES)])]).written()
+
+
 def large_tiles(brand: bytes) -> bytes:
     """A grid of tiles whose pixels are more than they say: each is as large as the whole picture."""
     heif = grid(brand)
@@ -151,6 +158,7 @@ def large_tiles(brand: bytes) -> bytes:
     return heif.written()
 
 
+SIZES = b"ispe", b"clap"
 THUMBNAIL = full(b"ispe", struct.pack(">II", 20_000, 20_000))
 
 BOMBS = [
@@ -207,6 +215,7 @@ BOMBS = [
             lambda brand=brand: grid(brand).written(),
             {
                 "a grid of more pixels than it says": lambda _, b=brand: large_grid(b),
+                "more pixels than it says": lambda _, b=brand: hidden_pixels(b),
                 "tiles of more pixels than they say": lambda _, b=brand: large_tiles(b),
             },
             refused=True,

@@ -57,6 +57,8 @@ JPEG = bombs(
     progressive,
     {
         "20 MB of tables": lambda d: before_second_scan(d, segment(0xC4, bytes(17) * 3800) * 320),
+        "20 MB of fill bytes": lambda d: d[:2] + b"\xff" * 20 * MEGABYTE + d[2:],
+        "20 MB of restarts": lambda d: before_second_scan(d, b"\xff\xd0" * 10 * MEGABYTE),
         "a million comments between its scans": lambda d: before_second_scan(d, segment(0xFE, b"") * 10**6),
         "20 MB of junk between its scans": lambda d: before_second_scan(d, b"\xff\x01" * 10**7),
     },
@@ -132,6 +134,8 @@ JPEG_2000 = bombs(
     "JPEG 2000",
     jp2,
     {
+        "thousands of quantizations": lambda d: in_main_header(d, b"\xff\x5d\0\5\0\x40\x40" * 60_000),
+        "20 MB of packets' headers": lambda d: in_main_header(d, (b"\xff\x60\xff\xff\0" + bytes(65_532)) * 320),
         "a million comments in a tile": lambda d: in_tile_header(d, COMMENT * 10**6),
         "thousands of parts of a tile": lambda d: tile_parts(d, 50_000),
         "tiles of four pixels": lambda d: save(photo(), "JPEG2000", tile_size=(2, 2)),

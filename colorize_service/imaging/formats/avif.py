@@ -5,9 +5,10 @@ import functools
 from PIL import AvifImagePlugin
 
 from colorize_service.imaging.errors import ImageError
+from colorize_service.imaging.formats.av1 import check_units
 from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.heif import check_whole, written
+from colorize_service.imaging.formats.heif import check_grids, check_whole, written
 from colorize_service.imaging.formats.pillow import PillowSource, check_library, opened
 from colorize_service.imaging.formats.tracks import first_frame
 
@@ -37,6 +38,10 @@ def read(data: bytes) -> PillowSource:
     for item in list(items.values())[:1]:
         check_range(item)
     check_whole("AVIF", items)
+    check_grids("AVIF", items)
+    for item in items.values():
+        if item.kind == b"av01":
+            check_units(item.payload(), item.size() or (0, 0))
     clean = functools.partial(_clean, items)
     image = opened("AVIF", AvifImagePlugin.AvifImageFile, written(items, b"avif"))
     # EXIF is made by Pillow, from the turns that the file itself says.

@@ -15,6 +15,10 @@ MAX_SEGMENTS, MAX_KEPT = 65_536, 1_024
 #: Pixels of a tile, of a precinct and of a code-block in the mean, where there are more than a few of them: the decoder
 #: has kilobytes for a tile, and hundreds of bytes for each of the others.
 MIN_TILE, MIN_PRECINCT, MIN_BLOCK, FEW = 1_024, 1_024, 256, 1_024
+#: Parts of a tile in the mean, where there are more than a few of them.
+TILE_PARTS = 16
+#: Bytes of a pixel, packed by whoever, and those that a picture of few pixels may have.
+MAX_PIXEL, MAX_SMALL = 16, 1 << 20
 #: Packets, each of which takes time and a mark, and pixels of one in the mean where there are more.
 FEW_PACKETS, MIN_PACKET = 500_000, 64
 
@@ -80,7 +84,7 @@ class Codestream:
         parts: dict[int, int] = {}
         expected: dict[int, int] = {}
         while data[at : at + 2] == b"\xff\x90":
-            self._spend()
+            self._spend(MAX_SEGMENTS // (FEW + TILE_PARTS * self.tiles))
             tile, length, part, number = struct.unpack_from(">HIBB", data, at + 4)
             parts[tile] = parts.get(tile, 0) + 1
             expected[tile] = max(expected.get(tile, 0), number)
@@ -99,6 +103,8 @@ class Codestream:
             at = end
         if len(parts) < self.tiles or any(parts[tile] < count for tile, count in expected.items()):
             raise ImageError("The JPEG 2000 is cut off: a part of its pixels is missing.")
+        if sum(map(len, stream)) > MAX_PIXEL * self.size[0] * self.size[1] + MAX_SMALL:
+            raise ImageError("The JPEG 2000 is damaged: it has more bytes than its pixels can take.")
         return [*stream, b"\xff\xd9"]
 
     def _segments(self, at: int, end: int) -> tuple[Pieces, int]:
@@ -112,16 +118,14 @@ class Codestream:
             stop = at + 2 + length
             if marker in _KEPT:
                 kept.append(memoryview(data)[at:stop])
+                self._spend(MAX_SEGMENTS * (len(kept) > MAX_KEPT))
             if marker in (_COD, _COC):
                 self._check_style(data[at + 4 : stop], marker)
             at = stop
-        if len(kept) > MAX_KEPT:
-            self.left = 0
-            self._spend()
         return kept, at
 
-    def _spend(self) -> None:
-        self.left -= 1
+    def _spend(self, count: int = 1) -> None:
+        self.left -= max(1, count)
         if self.left < 0:
             raise ImageError("The JPEG 2000 is damaged: it is made of too many pieces.")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.boxes import Item, Items, shown_items
-from colorize_service.imaging.formats.heif import check_whole, written
+from colorize_service.imaging.formats.heif import check_grids, check_whole, written
 from colorize_service.imaging.formats.hevc import check_unit, units
 from colorize_service.imaging.formats.pillow import blame, needs_library
 from colorize_service.imaging.levels import MOST_16, levels
@@ -99,7 +99,7 @@ def read(data: bytes) -> HeicSource:
     coded = primary.size() if primary else None
     if primary is None or coded is None:
         raise ImageError("The HEIC is cut off or damaged: its picture is not found.")
-    if primary.kind not in (b"hvc1", b"grid"):
+    if any(item.kind not in (b"hvc1", b"grid") for item in items.values()):
         raise ImageError("This kind of HEIC is not supported; a plain photo is.")
     width, height = coded
     size = _upright(width, height, primary)
@@ -108,22 +108,8 @@ def read(data: bytes) -> HeicSource:
         raise ImageError("The HEIC is damaged: its parts are larger than the picture.")
     if width * height > max(MAX_CROP * size[0] * size[1], MAX_PART):
         raise ImageError("This kind of HEIC is not supported: its picture is a small piece of a larger one.")
-    for item in items.values():
-        if item.kind == b"grid":
-            _check_grid(item, items)
+    check_grids("HEIC", items)
     return HeicSource(items, size, primary.icc())
-
-
-def _check_grid(item: Item, items: Items) -> None:
-    """Refuse tiles that lie outside of the picture (ISO/IEC 23008-12, 6.6.2.3): decoding them takes as long."""
-    grid, tiles = item.payload()[:4], [items[part] for part in item.parts if part in items]
-    size = item.size() or (0, 0)
-    if len(grid) < 4 or not tiles:
-        raise ImageError("The HEIC is cut off: its end is missing.")
-    rows, columns = grid[2] + 1, grid[3] + 1
-    across, down = (max(one) for one in zip(*(tile.size() or (0, 0) for tile in tiles), strict=True))
-    if len(item.parts) > rows * columns or (columns - 1) * across >= size[0] or (rows - 1) * down >= size[1]:
-        raise ImageError("The HEIC is damaged: its parts are larger than the picture.")
 
 
 def _upright(width: int, height: int, item: Item) -> tuple[int, int]:
@@ -140,19 +126,19 @@ def _upright(width: int, height: int, item: Item) -> tuple[int, int]:
 def _check_items(items: Items) -> None:
     """Whether the pixels of each part lie in the file, without a hole."""
     check_whole("HEIC", items)
-    size = max((item.size() or (0, 0) for item in items.values()), key=max)
-    left, seen = MAX_UNITS, set[bytes]()
+    left, seen = MAX_UNITS, set[tuple[bytes, tuple[int, int]]]()
     for item in items.values():
         if item.kind != b"hvc1":
             continue
+        size = item.size() or (0, 0)
         for unit in units(memoryview(item.payload()), 4):
             check_unit(unit, size)
             left -= 1
             if left < 0:
                 raise ImageError("The HEIC is damaged: its pixels are made of too many pieces.")
         for parameters in item.named(b"hvcC"):
-            if bytes(parameters) not in seen:
-                seen.add(bytes(parameters))
+            if (bytes(parameters), size) not in seen:
+                seen.add((bytes(parameters), size))
                 _check_parameters(parameters, size)
 
 

@@ -27,6 +27,27 @@ def check_whole(kind: str, items: Items) -> None:
         raise ImageError(f"The {kind} is damaged: it has more bytes than its pixels can take.")
 
 
+def check_grids(kind: str, items: Items) -> None:
+    """Refuse tiles that lie outside of their picture (ISO/IEC 23008-12, 6.6.2.3): decoding them takes as long.
+
+    Raises:
+        ImageError: of them, and of pictures that say two different sizes.
+    """
+    for item in items.values():
+        if item.kind != b"grid":
+            continue
+        grid, tiles = item.payload()[:12], [items[part] for part in item.parts if part in items]
+        wide = len(grid) > 1 and grid[1] & 1
+        if len(grid) < (12 if wide else 8) or not tiles:
+            raise ImageError(f"The {kind} is cut off: its end is missing.")
+        rows, columns, width, height = struct.unpack_from(">BBLL" if wide else ">BBHH", grid, 2)
+        if (width, height) != item.size():
+            raise ImageError(f"The {kind} is damaged: it says two different sizes.")
+        across, down = (max(sides) for sides in zip(*(tile.size() or (0, 0) for tile in tiles), strict=True))
+        if len(item.parts) > (rows + 1) * (columns + 1) or columns * across >= width or rows * down >= height:
+            raise ImageError(f"The {kind} is damaged: its parts are larger than the picture.")
+
+
 def written(items: Items, brand: bytes) -> bytes:
     """A file of these items (14496-12, 8.11; 23008-12, 9.3), numbered from 1.
 

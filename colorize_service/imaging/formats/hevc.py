@@ -36,28 +36,37 @@ def check_unit(unit: memoryview, size: tuple[int, int]) -> None:
         raise ImageError("The HEIC is damaged: there is a hole in its pixels.")
 
 
-class _Bits:
-    def __init__(self, data: bytes):
+class Bits:
+    """Numbers of any bits, one after the other.
+
+    Args:
+        kind: of the file, for the sentences.
+    """
+
+    def __init__(self, data: bytes, kind: str):
+        self._kind = kind
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
 
     def take(self, count: int) -> int:
+        """The next bits as a number."""
         self._left -= count
         if self._left < 0:
-            raise ImageError("The HEIC is damaged: its header is cut off.")
+            raise ImageError(f"The {self._kind} is damaged: its header is cut off.")
         return self._value >> self._left & (1 << count) - 1
 
     def golomb(self) -> int:
+        """A number in Exp-Golomb code (9.2)."""
         zeros = 0
         while not self.take(1):
             zeros += 1
             if zeros > 31:
-                raise ImageError("The HEIC is damaged and cannot be read.")
+                raise ImageError(f"The {self._kind} is damaged and cannot be read.")
         return (1 << zeros) - 1 + self.take(zeros)
 
 
 def sps_size(unit: bytes) -> tuple[int, int]:
     """Width and height of the coded pictures, from a sequence parameter set (7.3.2.2)."""
-    bits = _Bits(unit[2:258].replace(b"\0\0\3", b"\0\0"))
+    bits = Bits(unit[2:258].replace(b"\0\0\3", b"\0\0"), "HEIC")
     bits.take(4)
     layers = bits.take(3)
     bits.take(1)

@@ -32,6 +32,8 @@ MAX_LOOSE_BYTES = 2
 #: Blocks of 8x8 pixels that a byte can hold: each takes at least a bit in Huffman's code. Twice as many, since maybe no
 #: component has a block everywhere.
 MAX_BLOCKS_IN_A_BYTE = 16
+#: Bytes of a pixel in a scan, packed by whoever, and those that a picture of few pixels may have.
+MAX_PIXEL, MAX_SMALL = 8, 1 << 20
 #: Zeros in a row among the pixels, where they mean no flat area.
 MAX_ZEROS = 32
 
@@ -181,13 +183,13 @@ def read(data: bytes, max_segments: int = MAX_SEGMENTS) -> Jpeg:
     jpeg, view = Jpeg(data), memoryview(data)
     profile: dict[int, memoryview] = {}
     at, stray, segments, exifs, scans, tables = 2, 0, 0, 0, 0, 0
-    while found := _MARKER.search(data, at):
+    while found := _next_marker(data, at):
         marker, start, body = data[found.end() - 1], found.start(), found.end()
         if marker == _EOI:
             break
         if marker == _SOI:
             raise ImageError("The JPEG is damaged: a second picture begins within its header.")
-        stray += 0 if scans else start - at
+        stray += start - at
         length = max(2, int.from_bytes(data[body : body + 2], "big"))
         at = body + length
         segments += marker != _SOS
@@ -218,6 +220,15 @@ def read(data: bytes, max_segments: int = MAX_SEGMENTS) -> Jpeg:
     jpeg.icc = _joined(profile)
     _check_complete(jpeg)
     return jpeg
+
+
+def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
+    """The next marker behind a segment or a scan; None where the file ends."""
+    end = at + MAX_STRAY_BYTES + 2
+    found = _MARKER.search(data, at, end)
+    if not found and end < len(data):
+        raise ImageError("The JPEG is damaged: its header is made of too many pieces.")
+    return found
 
 
 def _frame(jpeg: Jpeg, marker: int, body: int) -> None:
@@ -263,13 +274,16 @@ def _scan(jpeg: Jpeg, start: int, body: int, at: int) -> int | None:
     if not components or not 1 <= count <= 4 or any(name not in jpeg.missing for name in ids) or at > len(data):
         raise ImageError("The JPEG is damaged: it has a scan of nothing that is known.")
     jpeg.seen.update(ids)
+    room = at + MAX_PIXEL * jpeg.size[0] * jpeg.size[1] + MAX_SMALL
     tables = [0x10 | data[body + 4 + 2 * i] & 15 for i in range(count)]
     if not jpeg.progressive and count == components:
         # All pixels are in here. The walk ends: where the entropy-coded data end is for the decoder to find.
         _check_zeros(jpeg, tables, at, None)
-        jpeg.pieces.append(memoryview(data)[start : _end_of(data, at)])
+        jpeg.pieces.append(memoryview(data)[start : min(_end_of(data, at), room)])
         return None
-    found = _MARKER.search(data, at)
+    found = _MARKER.search(data, at, room)
+    if not found and room < len(data):
+        raise ImageError("The JPEG is damaged: it has more bytes than its pixels can take.")
     end = found.start() if found else len(data)
     if data[body + 3 + 2 * count]:  # coefficients other than the first
         _check_zeros(jpeg, tables, at, end)

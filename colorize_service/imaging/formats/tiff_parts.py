@@ -108,7 +108,8 @@ class Parts:
             count = len(self.data) - offset
         if offset >= len(self.data) or count <= 0 or (exact and offset + count > len(self.data)):
             raise ImageError("The TIFF is cut off: its end is missing.")
-        most = (16 if self.layout.compression in tiff.FAXES else 2) * self.row_bytes() * self.rows + 1_024
+        times, loose = (16, 64) if self.layout.compression in tiff.FAXES else (2, 1_024)
+        most = times * self.row_bytes() * self.rows + loose
         return self.data[offset : offset + min(count, most)]
 
     def height(self, row: int) -> int:

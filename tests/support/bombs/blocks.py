@@ -130,4 +130,6 @@ PPM = bombs(
     refused=True,
 )
 
+PPM += bombs("PPM", lambda: b"P1 64 48\n" + b"0 " * 3072, {"20 MB of bits behind": lambda d: d + b"1 " * 10 * MEGABYTE})
+
 BOMBS = [*GIF, *BMP, *PPM]

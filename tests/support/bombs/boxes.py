@@ -133,6 +133,32 @@ def sequence(count: int) -> bytes:
     return data[:at] + struct.pack(">II", 0, count) + data[at + 8 :]
 
 
+def large_grid(brand: bytes) -> bytes:
+    """A grid of which the item itself says more pixels than its property."""
+    heif = grid(brand)
+    kind, _, properties = heif.items[0]
+    heif.items[0] = kind, struct.pack(">BBBBLL", 0, 1, 1, 1, 12_000, 12_000), properties
+    return heif.written()
+
+
+def hidden_pixels(brand: bytes) -> bytes:
+    """A small picture whose coded one has twelve megapixels."""
+    kind, payload, properties = coded(brand, Image.new("L", (4000, 3000)))
+    size = [each for each in shown(brand)[2] if each[4:8] in SIZES]
+    return Heif(brand, [(kind, payload, [*size, *(one for one in properties if one[4:8] not in SIZES)])]).written()
+
+
+def large_tiles(brand: bytes) -> bytes:
+    """A grid of tiles whose pixels are more than they say: each is as large as the whole picture."""
+    heif = grid(brand)
+    whole = shown(brand)
+    size = [each for each in heif.items[1][2] if each[4:8] == b"ispe"]
+    tile = (whole[0], whole[1], [*size, *(each for each in whole[2] if each[4:8] != b"ispe")])
+    heif.items[1:] = [tile] * (len(heif.items) - 1)
+    return heif.written()
+
+
+SIZES = b"ispe", b"clap"
 THUMBNAIL = full(b"ispe", struct.pack(">II", 20_000, 20_000))
 
 BOMBS = [
@@ -183,6 +209,16 @@ BOMBS = [
             kind,
             lambda brand=brand: grid(brand).written(),
             {"a thousand texts beside its tiles": lambda _, b=brand: with_texts(grid(b))},
+        ),
+        *bombs(
+            kind,
+            lambda brand=brand: grid(brand).written(),
+            {
+                "a grid of more pixels than it says": lambda _, b=brand: large_grid(b),
+                "more pixels than it says": lambda _, b=brand: hidden_pixels(b),
+                "tiles of more pixels than they say": lambda _, b=brand: large_tiles(b),
+            },
+            refused=True,
         ),
     ]
 ] + bombs(

@@ -57,6 +57,8 @@ JPEG = bombs(
     progressive,
     {
         "20 MB of tables": lambda d: before_second_scan(d, segment(0xC4, bytes(17) * 3800) * 320),
+        "20 MB of fill bytes": lambda d: d[:2] + b"\xff" * 20 * MEGABYTE + d[2:],
+        "20 MB of restarts": lambda d: before_second_scan(d, b"\xff\xd0" * 10 * MEGABYTE),
         "a million comments between its scans": lambda d: before_second_scan(d, segment(0xFE, b"") * 10**6),
         "20 MB of junk between its scans": lambda d: before_second_scan(d, b"\xff\x01" * 10**7),
     },
@@ -104,6 +106,14 @@ def in_tile_header(data: bytes, junk: bytes) -> bytes:
     return data[:at] + bytes(4) + data[at + 4 : tile] + head + junk + data[tile + 12 :]
 
 
+def tile_parts(data: bytes, count: int) -> bytes:
+    """With parts of its tile that hold no packets, behind the one that does."""
+    at = data.index(b"jp2c") - 4
+    end = data.rindex(b"\xff\xd9")
+    empty = b"\xff\x90\0\x0a\0\0" + struct.pack(">IBB", 14, 1, 0) + b"\xff\x93"
+    return data[:at] + bytes(4) + data[at + 4 : end] + empty * count + b"\xff\xd9"
+
+
 COMMENT = b"\xff\x64\0\4\0\1"
 COLOUR = box(b"colr", bytes.fromhex("01000000000010"))
 
@@ -124,7 +134,10 @@ JPEG_2000 = bombs(
     "JPEG 2000",
     jp2,
     {
+        "thousands of quantizations": lambda d: in_main_header(d, b"\xff\x5d\0\5\0\x40\x40" * 60_000),
+        "20 MB of packets' headers": lambda d: in_main_header(d, (b"\xff\x60\xff\xff\0" + bytes(65_532)) * 320),
         "a million comments in a tile": lambda d: in_tile_header(d, COMMENT * 10**6),
+        "thousands of parts of a tile": lambda d: tile_parts(d, 50_000),
         "tiles of four pixels": lambda d: save(photo(), "JPEG2000", tile_size=(2, 2)),
         "thousands of layers": lambda d: save(photo(), "JPEG2000", quality_layers=[1.0]).replace(
             b"\xff\x52\0\x0c\0\0\0\1", b"\xff\x52\0\x0c\0\0\xff\xff"

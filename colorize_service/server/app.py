@@ -65,7 +65,7 @@ def _parts(settings: Settings) -> Parts:
 
 def _storage(settings: Settings) -> Storage:
     try:
-        return Storage(settings.storage_dir)
+        return Storage(settings.storage_dir, settings.storage_min_free, settings.storage_quota)
     except OSError as error:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 

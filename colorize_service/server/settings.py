@@ -107,6 +107,16 @@ class Settings(BaseSettings):
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
     )
+    storage_min_free: int = Field(
+        default=256 * 2**20,
+        ge=0,
+        description="Bytes of that disk that stay free: what would take them is not stored, `503`.",
+    )
+    storage_quota: int | None = Field(
+        default=None,
+        ge=2**20,
+        description="Most bytes of all uploads and results together, beyond: `503`; unset: no limit.",
+    )
     model_bundle: Path = Field(
         default=EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model."
     )

@@ -78,6 +78,16 @@ def _check_host() -> None:
         raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
 
 
+def check_room() -> None:
+    """Whether there is room to store what comes of the current request, which is about as large as its body.
+
+    Raises:
+        StorageFull
+    """
+    # A body over its limit is another answer.
+    parts().storage.check_room(min(request.content_length or 0, parts().settings.max_upload_bytes))
+
+
 def abandoned() -> Callable[[], bool]:
     """A function that tells, in any thread, whether the client of the current request has gone away."""
     environ = request.environ

@@ -8,11 +8,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from colorize_service.server.storage.room import Room, StorageFull, on_disk
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-class StorageFull(Exception):
-    """There is no room for another picture; nothing of it was kept."""
 
 
 def no_space(error: OSError) -> bool:
@@ -30,10 +28,20 @@ class Storage:
     and renamed when it is complete and on the disk, so its own name never shows part of it. Whoever writes holds a
     shared lock that ends with the process; when a store is opened and nobody holds that lock, what lies in ``.tmp``
     was left by a crash and is removed.
+
+    Attributes:
+        check_room: of :class:`~colorize_service.server.storage.room.Room`, before work is done whose result is stored.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, min_free: int = 0, quota: int | None = None):
+        """
+        Args:
+            min_free: bytes of the file system that stay free.
+            quota: most bytes of all files together; None: no limit.
+        """
         self._root = root
+        self._room = Room(root, min_free, quota, self._lock)
+        self.check_room = self._room.check
         self._temporary = root / ".tmp"
         self._temporary.mkdir(parents=True, exist_ok=True)
         self._remove_leftovers()
@@ -49,14 +57,15 @@ class Storage:
             The new random id (UUID version 4) that they have in common.
 
         Raises:
-            StorageFull: if the disk or the quota is full.
+            StorageFull: if the disk, its quota or this store's is full, or too little of the disk would be free.
             OSError: if a file cannot be written for another reason.
         """
         file_id = str(uuid.uuid4())
         waiting = {collection: self._temporary / f"{file_id}.{collection}" for collection in files}
         written = []
         try:
-            with self._lock(fcntl.LOCK_SH):
+            size = sum(map(on_disk, map(len, files.values())))
+            with self._lock(fcntl.LOCK_SH), self._room.reserved(size):
                 try:
                     for collection, data in files.items():
                         _write_durably(waiting[collection], data)
@@ -71,7 +80,7 @@ class Storage:
                     raise
         except OSError as error:
             if no_space(error):
-                raise StorageFull from error
+                raise StorageFull(error.strerror) from error
             raise
         return file_id
 

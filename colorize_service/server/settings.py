@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     def _writable_folder(cls, value: Path) -> Path:
         value = value.absolute()
         try:
-            value.mkdir(parents=True, exist_ok=True)
+            value.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"takes a folder that can be made: {error.strerror}") from error
         if not os.access(value, os.W_OK | os.X_OK):

@@ -29,6 +29,8 @@ class Storage:
     shared lock that ends with the process; when a store is opened and nobody holds that lock, what lies in ``.tmp``
     was left by a crash and is removed.
 
+    Folders and files are for the service's own user alone, whatever the umask is.
+
     Attributes:
         check_room: of :class:`~colorize_service.server.storage.room.Room`, before work is done whose result is stored.
     """
@@ -43,7 +45,11 @@ class Storage:
         self._room = Room(root, min_free, quota, self._lock)
         self.check_room = self._room.check
         self._temporary = root / ".tmp"
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
+        # Earlier versions let others in, who could hold the lock.
+        with contextlib.suppress(OSError):
+            self._temporary.chmod(0o700)
         self._remove_leftovers()
 
     def put(self, collection: str, data: bytes) -> str:
@@ -71,7 +77,7 @@ class Storage:
                         _write_durably(waiting[collection], data)
                     for collection, temporary in waiting.items():
                         target = self._path(collection, file_id)
-                        target.parent.mkdir(parents=True, exist_ok=True)
+                        self._make_folder(target.parent)
                         temporary.rename(target)
                         written.append(target)
                 except BaseException:
@@ -103,9 +109,14 @@ class Storage:
         name = file_id if collection == "originals" else f"{file_id}.jpg"
         return self._root / collection / file_id[:2] / file_id[2:4] / name
 
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            for each in (*reversed(folder.relative_to(self._root).parents[:-1]), folder.relative_to(self._root)):
+                (self._root / each).mkdir(mode=0o700, exist_ok=True)
+
     @contextlib.contextmanager
     def _lock(self, operation: int) -> Iterator[None]:
-        descriptor = os.open(self._temporary / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self._temporary / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, operation)
             yield
@@ -129,7 +140,7 @@ def is_id(text: str) -> bool:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    with open(path, "xb") as file:
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -31,6 +31,7 @@ from gunicorn.arbiter import Arbiter  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
+from colorize_service.server import addresses  # noqa: E402
 from colorize_service.server.gunicorn_worker import Worker, prepare  # noqa: E402
 from colorize_service.server.logs import logging_config  # noqa: E402
 from colorize_service.server.metrics import make_shared_folder  # noqa: E402
@@ -45,8 +46,7 @@ except SettingsError as error:
 prepare()
 
 wsgi_app = "colorize_service.server.wsgi:app"
-_host = f"[{settings.host}]" if ":" in settings.host else settings.host
-bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
+bind = addresses.bind(settings)
 proc_name = "colorize"
 
 # A photo holds a thread while it is in work or waits; /health and files need others.

@@ -190,8 +190,12 @@ class Settings(BaseSettings):
     metrics_path: str = Field(
         default="/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
     )
-    metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
+    metrics_host: str = Field(default="127.0.0.1", description="Address to listen on for the figures.")
+    metrics_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65535,
+        description="Port of the figures alone; the same as `PORT`: there, for all who reach it; `0`: no figures.",
     )
 
     log_format: Literal["json", "text"] = Field(default="json", description="Log lines as JSON objects or for people.")
@@ -199,7 +203,7 @@ class Settings(BaseSettings):
         default="info", description="Least severity that is logged."
     )
 
-    @field_validator("host")
+    @field_validator("host", "metrics_host")
     @classmethod
     def _address(cls, value: str) -> str:
         value = value.removeprefix("[").removesuffix("]")
@@ -246,8 +250,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ports_differ(self) -> "Settings":
-        if self.metrics_port == self.port:
-            raise ValueError("METRICS_PORT is PORT: leave it unset to have the figures on the service's port")
+        if self.metrics_port == self.port and "metrics_port" not in self.model_fields_set:
+            raise ValueError(
+                f"PORT={self.port}: the figures are there by default; set METRICS_PORT to another port, or to "
+                f"{self.port} if all who reach the service may read them"
+            )
         return self
 
     @model_validator(mode="after")

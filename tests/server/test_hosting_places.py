@@ -63,7 +63,7 @@ def test_a_writable_storage_is_enough(tmp_path, writable, gray_jpeg):
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o011)  # access(2) does not heed capabilities
     port = free_port()
-    settings = {"HOST": "127.0.0.1", "PORT": port, "STORAGE_DIR": storage, "APP_CHECK": "off"}
+    settings = {"HOST": "127.0.0.1", "PORT": port, "METRICS_PORT": port, "STORAGE_DIR": storage, "APP_CHECK": "off"}
     settings |= {"ROOT": ROOT, "WRITABLE": writable, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": 1}
     command = ["unshare", "--mount", "--propagation", "private", "bash", "-c", _CONFINED, "bash"]
     with open(tmp_path / "log", "wb") as log:

@@ -14,6 +14,7 @@ from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.inference.model import GPU_BATCH
 from colorize_service.options import JPEG_QUALITY
 from colorize_service.process import available_cpus
+from colorize_service.server.origins import is_origin
 
 APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
@@ -71,7 +72,8 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=["*"],
         min_length=1,
-        description="Origins whose pages may call the API, separated by commas; `*` for any.",
+        description="Origins whose pages may call the API, separated by commas; `*` for any, `https://*.example.com` "
+        "for those below a name.",
     )
 
     app_check: bool = Field(
@@ -222,6 +224,16 @@ class Settings(BaseSettings):
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError("takes an absolute http or https URL without query and fragment")
             value = value.rstrip("/")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for each in value:
+            if not is_origin(each):
+                raise ValueError(
+                    f"{each} is no origin, which is a scheme, a host, and a port where it is not the usual one"
+                )
         return value
 
     @field_validator("guidance_interval")

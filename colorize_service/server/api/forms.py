@@ -9,6 +9,7 @@ from colorize_service.imaging import Photo, open_photo
 from colorize_service.server.connection import body_pieces, client_gone
 from colorize_service.server.form import Form, read_form
 from colorize_service.server.parts import parts
+from colorize_service.server.proxies import LONGEST
 
 
 def request_form() -> Form:
@@ -74,7 +75,7 @@ def read_photo_or_upload() -> Photo:
 
 
 def _check_host() -> None:
-    if not (parts().settings.public_base_url or request.host):
+    if not (parts().settings.public_base_url or 0 < len(request.host) <= LONGEST):
         raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
 
 

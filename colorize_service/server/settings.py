@@ -231,9 +231,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: list[str]) -> list[str]:
         for each in value:
             if not is_origin(each):
-                raise ValueError(
-                    f"{each} is no origin, which is a scheme, a host, and a port where it is not the usual one"
-                )
+                raise ValueError(f"{each} is no origin, such as https://example.com or http://localhost:3000")
         return value
 
     @field_validator("guidance_interval")

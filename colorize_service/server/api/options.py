@@ -21,6 +21,8 @@ class HintField(BaseModel):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
 
+#: Characters of a client's text that an answer repeats.
+MOST_SHOWN = 40
 _EXAMPLE = '[{"x": 0.2, "y": 0.6, "color": "#208030"}]'
 _HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
 
@@ -35,12 +37,17 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
         fields = _HINTS.validate_json(text)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in problem["loc"])
         raise BadRequest(
             f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST_HINTS} "
             'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.'
         ) from None
     return tuple(Hint(field.x, field.y, _rgb(field.color)) for field in fields)
+
+
+def _shown(key: str) -> str:
+    """A client's own word, of which an answer repeats no more than a person needs to find it."""
+    return key if len(key) <= MOST_SHOWN else f"{key[:MOST_SHOWN]}…"
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.inference.model import GPU_BATCH
-from colorize_service.options import JPEG_QUALITY
+from colorize_service.options import JPEG_QUALITY, MOST_STEPS
 from colorize_service.process import available_cpus
 from colorize_service.server.origins import is_origin
 
@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         default="reference",
         description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
         "in few steps at 256×256.",
+    )
+    max_steps: int = Field(
+        default=MOST_STEPS, ge=1, le=MOST_STEPS, description="Most `steps` that a request may ask for; above: `400`."
     )
     guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
         default=None,

@@ -77,6 +77,7 @@ def test_every_setting_is_documented_as_it_is():
         ("GUIDANCE_INTERVAL", "0.5-2", "less"),
         ("GUIDANCE_INTERVAL", "0.8-0.2", "smaller"),
         ("MAX_BATCH", "0", "1"),
+        ("MAX_STEPS", "51", "50"),
     ],
 )
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):

@@ -25,7 +25,7 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
         "not count.",
         "default": "",
     }
-    return photo_form(settings, {"image_id": image_id} | option_fields(takes), required=False)
+    return photo_form(settings, {"image_id": image_id} | option_fields(settings, takes), required=False)
 
 
 @blueprint.post("/colorize")

@@ -1,6 +1,8 @@
 """The optional form fields of ``POST /colorize``: what is to be considered when the photo is colorized."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -9,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options
 from colorize_service.server.api.forms import request_form
 from colorize_service.server.parts import parts
+from colorize_service.server.settings import Settings
 
 
 class HintField(BaseModel):
@@ -55,6 +58,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
+@cache
 def _adapter(option: Option) -> TypeAdapter[Any]:
     bounds: dict[str, Any] = {}
     if option.kind in (int, float):
@@ -64,7 +68,11 @@ def _adapter(option: Option) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[option.kind, Field(description=option.about, **bounds)])  # type: ignore[arg-type]
 
 
-_ADAPTERS = {name: _adapter(option) for name, option in OPTIONS.items() if option.kind is not tuple}
+def _allowed(option: Option, settings: Settings) -> Option:
+    """The option within the operator's own limits."""
+    if option.name == "steps":
+        return replace(option, most=settings.max_steps)
+    return option
 
 
 def _parse(option: Option, text: str) -> object:
@@ -78,7 +86,7 @@ def _parse(option: Option, text: str) -> object:
     if option.kind is str:
         return text
     try:
-        return _ADAPTERS[option.name].validate_python(text.strip())
+        return _adapter(option).validate_python(text.strip())
     except ValidationError as error:
         what = "a whole number" if option.kind is int else "a number"
         raise BadRequest(
@@ -87,16 +95,20 @@ def _parse(option: Option, text: str) -> object:
         ) from None
 
 
-def option_fields(takes: Collection[str]) -> dict[str, dict[str, Any]]:
+def option_fields(settings: Settings, takes: Collection[str]) -> dict[str, dict[str, Any]]:
     """JSON schemas of the form's fields that a model ``takes``, and of those that hold for every model."""
-    return {name: _schema(option) for name, option in OPTIONS.items() if option.for_every_model or name in takes}
+    return {
+        name: _schema(_allowed(option, settings))
+        for name, option in OPTIONS.items()
+        if option.for_every_model or name in takes
+    }
 
 
 def _schema(option: Option) -> dict[str, Any]:
     if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
         about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
         return {"type": "string", "description": about, "default": ""}
-    schema = _ADAPTERS[option.name].json_schema()
+    schema = _adapter(option).json_schema()
     if option.kind is str:
         return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing
     return schema | ({"default": option.default} if option.for_every_model else {})
@@ -113,5 +125,7 @@ def read_options() -> Options:
     form = request_form()
     texts = {name: text for name in OPTIONS if (text := form.text(name)).strip()}
     parts().engine.check_taken(name for name in texts if not OPTIONS[name].for_every_model)
-    values: dict[str, Any] = {name: _parse(OPTIONS[name], text) for name, text in texts.items()}
+    values: dict[str, Any] = {
+        name: _parse(_allowed(OPTIONS[name], parts().settings), text) for name, text in texts.items()
+    }
     return Options(**values)

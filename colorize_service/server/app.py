@@ -8,7 +8,7 @@ from flask_cors import CORS
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Model, Setup
 from colorize_service.server import api, logs, origins, web
-from colorize_service.server.app_check import AppCheckVerifier
+from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.engine import Engine
 from colorize_service.server.metrics import Metrics
@@ -87,4 +87,12 @@ def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue
 def _verifier(settings: Settings) -> AppCheckVerifier | None:
     if not settings.app_check:
         return None
-    return AppCheckVerifier(settings.firebase_project_id or "", settings.app_check_jwks_url)
+    try:
+        return AppCheckVerifier(
+            settings.firebase_project_id or "", settings.app_check_jwks_url, consume=settings.app_check_consume
+        )
+    except NoServiceAccount as error:
+        raise SettingsError(
+            "APP_CHECK_CONSUME=on: asking Firebase whether a token has been used needs a service account of the "
+            f"project; GOOGLE_APPLICATION_CREDENTIALS names its file. {error}"
+        ) from error

@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     app_check_jwks_url: str = Field(
         default=APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched."
     )
+    app_check_consume: bool = Field(
+        default=False,
+        description="`on`: a token is good for one photo or upload; needs a service account, and Firebase is asked.",
+    )
     firebase_web_api_key: str | None = Field(
         default=None,
         description="API key of the Firebase project's web app; the page needs it where `APP_CHECK` is on.",

@@ -104,7 +104,7 @@ def _error(description: str, *headers: str) -> Json:
 
 ERRORS = {
     400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
-    401: _error("The App Check token is missing, malformed, expired or foreign.", _ID),
+    401: _error("The App Check token is missing, malformed, expired, foreign or spent.", _ID),
     404: _error("There is nothing at this address, or no upload with this id."),
     408: _error("The request took too long to arrive; from a proxy in front."),
     412: _error("The file is not the one that `If-Match` names.", _ID),

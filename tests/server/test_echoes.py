@@ -2,6 +2,7 @@
 
 import io
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,9 @@ def test_headers_are_not_sent_back(hinted, guarded, header):
             assert_no_echo(client.get(path, headers={header: LONG}), LONG)
 
 
-@given(st.text(min_size=MOST + 1, max_size=2 * MOST), st.sampled_from(["/{}", "/results/x.jpg?{}", "/download/{}"]))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=MOST + 1, max_size=2 * MOST),
+    st.sampled_from(["/{}", "/results/x.jpg?{}", "/download/{}"]),
+)
 def test_addresses_are_not_sent_back(hinted, text, path):
-    assert_no_echo(hinted.get(path.format(text.replace("?", ""))), text)
+    assert_no_echo(hinted.get(path.format(quote(text, safe=""))), text)

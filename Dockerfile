@@ -1,4 +1,6 @@
 # The service as a container: `docker build .` for CPUs, `docker build --build-arg VARIANT=cuda .` for NVIDIA GPUs.
+# The base is named by its tag, so that a build has Debian's newest fixes. Who wants the same bytes each time appends the digest
+# that `docker pull` prints, @sha256:…, in both places; .github/dependabot.yml then proposes each newer one.
 FROM python:3.12-slim-bookworm AS build
 ARG VARIANT=cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -13,12 +13,14 @@ GENERATORS = tests/support/generators
 run: $(VENV)/.run
 	HOST=127.0.0.1 APP_CHECK=off LOG_FORMAT=text $(BIN)/gunicorn
 
-# What can be judged by reading the code: style, layout, types, and who imports whom.
+# What can be judged by reading the code: style, layout, types, who imports whom, and known kinds of holes. All offline.
 define lint
 $(BIN)/ruff check --quiet
 $(BIN)/ruff format --check --quiet
 $(BIN)/mypy
 $(BIN)/lint-imports
+$(BIN)/bandit --quiet --configfile pyproject.toml --recursive colorize_service export training wsgi.py
+$(BIN)/zizmor --quiet --offline .github
 endef
 
 # The quick loop, in a minute and without torch: linters, and the tests that start no server and no browser.

@@ -13,6 +13,9 @@ from typing import Any, get_args, get_type_hints
 #: luminance most exactly.
 JPEG_QUALITY = 96
 
+#: Steps of the sampler that one photo may have.
+MOST_STEPS = 50
+
 #: Hints that one photo may have.
 MOST_HINTS = 100
 
@@ -54,7 +57,7 @@ class Options:
     prompt: str | None = _option("What the photo shows, in English; cut after 77 tokens of CLIP.")
     negative_prompt: str | None = _option("What the result is not to look like; cut as the prompt is.")
     seed: int | None = _option("Another number gives other colours.", least=0, most=2**32 - 1)
-    steps: int | None = _option("Steps of the sampler: more take longer and are more exact.", least=1, most=50)
+    steps: int | None = _option("Steps of the sampler: more take longer and are more exact.", least=1, most=MOST_STEPS)
     guidance_scale: float | None = _option("How closely the prompt is followed.", least=1, most=20)
 
     def or_else(self, defaults: "Options") -> "Options":

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 from flask import Flask
 from flask_cors import CORS
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Model, Setup
-from colorize_service.server import api, logs, web
-from colorize_service.server.app_check import AppCheckVerifier
+from colorize_service.server import api, logs, origins, web
+from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.engine import Engine
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.parts import Parts, install
+from colorize_service.server.proxies import TrustedProxies
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings, SettingsError
 from colorize_service.server.storage.folder import Storage
@@ -39,15 +39,14 @@ def create_app(settings: Settings) -> Flask:
     web.init_app(app)
     CORS(
         app,
-        origins=settings.cors_origins,
+        origins=origins.for_flask_cors(settings.cors_origins),
         send_wildcard=True,
         max_age=86400,
         expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
     )
 
     wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout)
-    hops = settings.trusted_proxies
-    proxied = ProxyFix(wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else wsgi_app
+    proxied = TrustedProxies(wsgi_app, settings.trusted_proxies) if settings.trusted_proxies else wsgi_app
     app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation does it
     return app
 
@@ -67,7 +66,7 @@ def _parts(settings: Settings) -> Parts:
 
 def _storage(settings: Settings) -> Storage:
     try:
-        return Storage(settings.storage_dir)
+        return Storage(settings.storage_dir, settings.storage_min_free, settings.storage_quota)
     except OSError as error:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
@@ -90,4 +89,12 @@ def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue
 def _verifier(settings: Settings) -> AppCheckVerifier | None:
     if not settings.app_check:
         return None
-    return AppCheckVerifier(settings.firebase_project_id or "", settings.app_check_jwks_url)
+    try:
+        return AppCheckVerifier(
+            settings.firebase_project_id or "", settings.app_check_jwks_url, consume=settings.app_check_consume
+        )
+    except NoServiceAccount as error:
+        raise SettingsError(
+            "APP_CHECK_CONSUME=on: asking Firebase whether a token has been used needs a service account of the "
+            f"project; GOOGLE_APPLICATION_CREDENTIALS names its file. {error}"
+        ) from error

@@ -19,13 +19,16 @@ from typing import Any, cast
 
 import firebase_admin
 import jwt
-from firebase_admin import app_check
+from firebase_admin import app_check, credentials
+from firebase_admin.exceptions import FirebaseError, InvalidArgumentError
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
 from colorize_service.server.settings import APP_CHECK_JWKS_URL
 
 HEADER = "X-Firebase-AppCheck"
 MAX_TOKEN_LENGTH = 8192  # characters; Firebase's tokens have about 1000
+CONSUME_RETRY_AFTER = 5  # seconds
 FIRST_RETRY = 1.0  # seconds to the next fetch after a first failure; doubles with each further one
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -51,8 +54,12 @@ class KeysUnavailable(Exception):
         self.retry_after = retry_after
 
 
+class NoServiceAccount(Exception):
+    """There are no credentials to ask Firebase with whether a token has been used."""
+
+
 class AppCheckVerifier:
-    """Verifies App Check tokens of one Firebase project. Needs no service account; safe to share between threads.
+    """Verifies App Check tokens of one Firebase project; safe to share between threads.
 
     project_id: the Firebase project's id (not its number).
     jwks_url: where the public keys are, http or https; by default Firebase's own address.
@@ -62,9 +69,11 @@ class AppCheckVerifier:
         After a failure the next fetch may come earlier: after 1 s, 2 s, 4 s… up to this.
     fetch_timeout: seconds that the key server may be silent.
     patience: seconds that a client with an unknown key waits for a fetch. A client with a known key never waits.
+    consume: whether tokens can be spent. Then Google's application default credentials must name a service account;
+        without it none is needed.
 
-    Raises ValueError without a project id and jwt.PyJWKClientError for a URL that is not http(s). No request is made
-    before the first token comes.
+    Raises ValueError without a project id, jwt.PyJWKClientError for a URL that is not http(s), and NoServiceAccount. No
+    request is made before the first token comes.
     """
 
     def __init__(
@@ -76,25 +85,32 @@ class AppCheckVerifier:
         cooldown: float = 30.0,
         fetch_timeout: float = 5.0,
         patience: float = 2.0,
+        consume: bool = False,
     ):
         if not project_id or not project_id.strip():
             raise ValueError("App Check needs the id of the Firebase project.")
         self._audience = f"projects/{project_id}"
         keys = _KeyRing(jwks_url or APP_CHECK_JWKS_URL, lifespan, cooldown, fetch_timeout, patience)
+        self._consume = consume
         # firebase-admin wants a credential although verifying needs none, and a name of its own for each app.
         self._app = firebase_admin.initialize_app(
-            AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            {"projectId": project_id},
+            credentials.ApplicationDefault() if consume else AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            {"projectId": project_id, "httpTimeout": fetch_timeout},
             name=f"app-check-{uuid.uuid4()}",
         )
         weakref.finalize(self, firebase_admin.delete_app, self._app)
-        _use_keys(self._app, keys)
+        try:
+            _use_keys(self._app, keys)
+        except DefaultCredentialsError as error:
+            raise NoServiceAccount(str(error)) from error
 
-    def verify(self, token: str | None) -> str:
+    def verify(self, token: str | None, *, spend: bool = False) -> str:
         """The id of the app (the claim ``sub``) that the token, the header's value, was issued to.
 
-        Raises TokenRejected for a token that is missing, malformed, expired or foreign, and KeysUnavailable when that
-        cannot be told because its key is neither known nor to be had.
+        spend: where tokens can be spent, this one is, and counts no second time.
+
+        Raises TokenRejected for a token that is missing, malformed, expired, foreign or spent, and KeysUnavailable when
+        that cannot be told because its key is neither known nor to be had, or Firebase does not say.
         """
         if not token:
             raise TokenRejected(f"The header {HEADER} is missing or empty.")
@@ -102,9 +118,17 @@ class AppCheckVerifier:
         # the token, so nothing of them goes on.
         try:
             self._reject_without_key(token)
-            return cast(str, app_check.verify_token(token, app=self._app)["sub"])
+            claims = app_check.verify_token(token, app=self._app, consume=spend and self._consume)
+            if claims.get("already_consumed"):
+                raise TokenRejected("The App Check token has been used; please get a new one for each request.")
+            return cast(str, claims["sub"])
         except (TokenRejected, KeysUnavailable):
             raise
+        except InvalidArgumentError:
+            raise TokenRejected(_INVALID) from None
+        except (FirebaseError, GoogleAuthError) as error:
+            log.warning("Firebase does not say whether an App Check token has been used: %s", type(error).__name__)
+            raise KeysUnavailable(CONSUME_RETRY_AFTER) from None
         except jwt.ExpiredSignatureError:
             raise TokenRejected("The App Check token has expired; please get a new one.") from None
         except Exception as error:

@@ -13,6 +13,7 @@ from gunicorn.arbiter import Arbiter  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 import colorize_service.server.app  # noqa: E402, F401  here, before the fork, so that the workers share what it imports
+from colorize_service.server import addresses  # noqa: E402
 from colorize_service.server.gunicorn_request import HeaderLimits, prepare  # noqa: E402
 from colorize_service.server.gunicorn_worker import Worker, most_connections  # noqa: E402
 from colorize_service.server.logs import logging_config  # noqa: E402
@@ -27,8 +28,7 @@ except SettingsError as error:
 prepare(HeaderLimits(settings.header_fields, settings.header_field_bytes, settings.header_bytes))
 
 wsgi_app = "colorize_service.server.wsgi:app"
-_host = f"[{settings.host}]" if ":" in settings.host else settings.host
-bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
+bind = addresses.bind(settings)
 proc_name = "colorize"
 
 worker_class = Worker

@@ -17,6 +17,7 @@ from gunicorn.http.unreader import Unreader
 from colorize_service.server.app_check import HEADER
 
 LONG_HEADERS = 431
+MOST_ECHOED = 150  # Gunicorn repeats what it cannot read
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class LimitedRequest(Request):
 
 
 def _write_json_error(client: socket.socket, status: int, reason: str, message: str) -> None:
-    sentence = str(LimitedRequest.limits) if status == LONG_HEADERS else message or reason
+    sentence = str(LimitedRequest.limits) if status == LONG_HEADERS else (message or reason)[:MOST_ECHOED]
     body = json.dumps({"detail": sentence}).encode()
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"

@@ -165,7 +165,7 @@ class MultipartReader:
         if self._empty:
             raise MalformedForm("The request's body is empty: send the photo in it, in the field 'file'.")
         if self._state is _State.PREAMBLE:
-            shown = self._boundary.decode("ascii", "replace")
+            shown = self._boundary[:70].decode("ascii", "replace")
             raise MalformedForm(
                 f"The form cannot be read: Content-Type names the boundary '{shown}', and the body has no such line."
             )

@@ -12,8 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.inference.model import GPU_BATCH
-from colorize_service.options import JPEG_QUALITY
+from colorize_service.options import JPEG_QUALITY, MOST_STEPS
 from colorize_service.process import available_cpus
+from colorize_service.server.origins import is_origin
 
 APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
@@ -63,7 +64,8 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=["*"],
         min_length=1,
-        description="Origins whose pages may call the API, separated by commas; `*` for any.",
+        description="Origins whose pages may call the API, separated by commas; `*` for any, `https://*.example.com` "
+        "for those below a name.",
     )
 
     app_check: bool = Field(
@@ -76,6 +78,10 @@ class Settings(BaseSettings):
     )
     app_check_jwks_url: str = Field(
         default=APP_CHECK_JWKS_URL, description="Where the App Check public keys are fetched."
+    )
+    app_check_consume: bool = Field(
+        default=False,
+        description="`on`: a token is good for one photo or upload; needs a service account, and Firebase is asked.",
     )
     firebase_web_api_key: str | None = Field(
         default=None,
@@ -99,6 +105,17 @@ class Settings(BaseSettings):
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
     )
+    storage_min_free: int = Field(
+        default=256 * 2**20,
+        ge=0,
+        description="Bytes of that disk that stay free, or a twentieth of it if that is less: what would take them is "
+        "not stored, `503`.",
+    )
+    storage_quota: int | None = Field(
+        default=None,
+        ge=2**20,
+        description="Most bytes of all uploads and results together, beyond: `503`; unset: no limit.",
+    )
     model_bundle: Path = Field(
         default=EMBEDDED_BUNDLE, description="Folder of the model bundle; unset: the embedded model."
     )
@@ -110,6 +127,9 @@ class Settings(BaseSettings):
         default="reference",
         description="How ColorizeNet samples: `reference` as its author does, `fast` in 10 steps, `cpu` "
         "in few steps at 256×256.",
+    )
+    max_steps: int = Field(
+        default=MOST_STEPS, ge=1, le=MOST_STEPS, description="Most `steps` that a request may ask for; above: `400`."
     )
     guidance_interval: Annotated[tuple[Share, Share] | None, NoDecode, BeforeValidator(_interval)] = Field(
         default=None,
@@ -197,8 +217,12 @@ class Settings(BaseSettings):
     metrics_path: str = Field(
         default="/metrics", pattern=r"^/[A-Za-z0-9._~/-]+$", description="Path of the figures for Prometheus."
     )
-    metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="Port of the figures alone; unset: `METRICS_PATH` is on `PORT`."
+    metrics_host: str = Field(default="127.0.0.1", description="Address to listen on for the figures.")
+    metrics_port: int = Field(
+        default=9464,
+        ge=0,
+        le=65535,
+        description="Port of the figures alone; the same as `PORT`: there, for all who reach it; `0`: no figures.",
     )
 
     log_format: Literal["json", "text"] = Field(default="json", description="Log lines as JSON objects or for people.")
@@ -206,7 +230,7 @@ class Settings(BaseSettings):
         default="info", description="Least severity that is logged."
     )
 
-    @field_validator("host")
+    @field_validator("host", "metrics_host")
     @classmethod
     def _address(cls, value: str) -> str:
         value = value.removeprefix("[").removesuffix("]")
@@ -227,6 +251,14 @@ class Settings(BaseSettings):
             value = value.rstrip("/")
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for each in value:
+            if not is_origin(each):
+                raise ValueError(f"{each} is no origin, such as https://example.com or http://localhost:3000")
+        return value
+
     @field_validator("guidance_interval")
     @classmethod
     def _rising(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -239,7 +271,7 @@ class Settings(BaseSettings):
     def _writable_folder(cls, value: Path) -> Path:
         value = value.absolute()
         try:
-            value.mkdir(parents=True, exist_ok=True)
+            value.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"takes a folder that can be made: {error.strerror}") from error
         if not os.access(value, os.W_OK | os.X_OK):
@@ -253,8 +285,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ports_differ(self) -> "Settings":
-        if self.metrics_port == self.port:
-            raise ValueError("METRICS_PORT is PORT: leave it unset to have the figures on the service's port")
+        if self.metrics_port == self.port and "metrics_port" not in self.model_fields_set:
+            raise ValueError(
+                f"PORT={self.port}: the figures are there by default; set METRICS_PORT to another port, or to "
+                f"{self.port} if all who reach the service may read them"
+            )
         return self
 
     @model_validator(mode="after")

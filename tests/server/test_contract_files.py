@@ -3,10 +3,14 @@
 import json
 import re
 import uuid
+from pathlib import Path
 
 import pytest
 import requests
 
+from colorize_service.server.app import create_app
+from colorize_service.server.settings import Settings
+from colorize_service.server.storage.folder import Storage
 from tests.support.http import NO_SUCH_ID, assert_error, exchange
 
 
@@ -14,6 +18,7 @@ def test_public_files_may_be_kept_for_ever_and_shown_on_any_site(result):
     _, response = result
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Robots-Tag"] == "noindex", "a photo must not turn up in a search"
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert re.fullmatch(r'"[^"]+"', response.headers["ETag"]), "the ETag must be strong"
 
@@ -23,6 +28,7 @@ def test_a_download_may_be_kept_by_its_client_and_by_no_cache_on_the_way(api, re
     response = api.get(f"/download/{name}")
     assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Robots-Tag"] == "noindex", "a photo must not turn up in a search"
 
 
 def test_pages_of_other_origins_can_read_the_headers_that_they_need(api, result):
@@ -112,3 +118,20 @@ def test_an_id_in_another_form_is_404(api, gray_jpeg):
     assert_error(api.get(f"/uploads/{result_id}.jpg"), 404)
     assert_error(api.get(f"/results/{result_id}.JPG"), 404)
     assert_error(api.get(f"/download/{uuid.uuid4()}"), 404)
+
+
+@pytest.mark.parametrize("path", ["/results/{}.jpg", "/uploads/{}.jpg", "/download/{}"])
+def test_a_picture_that_is_deleted_while_it_is_asked_for_is_not_found(tmp_path, monkeypatch, path):
+    app = create_app(Settings(app_check=False, storage_dir=tmp_path))
+    find = Storage.find
+
+    def find_at_the_last_moment(storage: Storage, collection: str, file_id: str) -> Path | None:
+        found = find(storage, collection, file_id)
+        assert found
+        found.unlink()
+        return found
+
+    monkeypatch.setattr(Storage, "find", find_at_the_last_moment)
+    file_id = Storage(tmp_path).put("uploads" if "uploads" in path else "results", b"picture")
+    response = app.test_client().get(path.format(file_id))
+    assert (response.status_code, list(response.get_json())) == (404, ["detail"])

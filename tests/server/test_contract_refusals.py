@@ -166,6 +166,25 @@ def test_a_request_that_is_not_http_gets_json_too(api, request_line):
     assert list(json.loads(body)) == ["detail"]
 
 
+SPELLINGS = [
+    "//health",
+    "/%2Fhealth",
+    "//",
+    "/health/",
+    "/HEALTH",
+    "/./health",
+    "/x/../health",
+    "/%68ealth",
+    "/health%20",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_an_address_has_one_spelling_so_that_a_proxys_rule_for_it_holds(api, path):
+    status, _, body = exchange(api.url, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert status == 404 and list(json.loads(body)) == ["detail"]
+
+
 # --- a client that is still sending ----------------------------------------------------------------------------------
 
 

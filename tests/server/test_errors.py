@@ -9,7 +9,7 @@ from flask import Flask, abort, request
 from colorize_service.imaging import ImageError
 from colorize_service.inference.turn import Busy
 from colorize_service.server.api import errors
-from colorize_service.server.storage.folder import StorageFull
+from colorize_service.server.storage.room import StorageFull
 
 
 def client_of(raised: Exception | None = None):

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 import requests
@@ -55,16 +56,17 @@ def test_photos_that_memory_has_no_room_for_are_to_come_later_and_then_are_serve
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
     )
-    with socket.create_connection(("127.0.0.1", service.port)) as slow:
-        slow.sendall(post + bytes(2_500_000))
 
-        def refused() -> bool:
+    def refused() -> bool:
+        with socket.create_connection(("127.0.0.1", service.port)) as slow:
+            slow.sendall(post + bytes(2_500_000))
+            time.sleep(0.3)
             answer = requests.post(f"{service.url}/colorize", files={"file": photo}, timeout=30)
-            if answer.status_code == 503:
-                assert "later" in assert_error(answer, 503) and int(answer.headers["Retry-After"]) > 0
-            return answer.status_code == 503
+            assert requests.get(f"{service.url}/health", timeout=5).status_code == 200
+        if answer.status_code == 503:
+            assert "later" in assert_error(answer, 503) and int(answer.headers["Retry-After"]) > 0
+        return answer.status_code == 503
 
-        wait_until(refused, 10)
-        assert requests.get(f"{service.url}/health", timeout=5).status_code == 200
+    wait_until(refused, 20)
     for path in ("/upload", "/colorize"):
-        wait_until(lambda: requests.post(service.url + path, files={"file": photo}, timeout=30).ok, 10)  # noqa: B023
+        wait_until(lambda: requests.post(service.url + path, files={"file": photo}, timeout=30).ok, 10, service.log)  # noqa: B023

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -248,9 +249,10 @@ def test_a_client_that_has_gone_away_costs_no_inference(serve, large_jpeg):
 @pytest.mark.parametrize("path", ["/colorize", "/upload"])
 def test_a_full_disk_is_said_and_leaves_nothing_half_stored(small_disk, serve, gray_photo, gray_jpeg, path):
     service = serve()
-    large = encode(gray_photo.resize((2000, 1330)), "JPEG", quality=90)
+    # 1.8 kB become over 600, so that it is seen only when the result is written.
+    checkerboard = Image.fromarray(np.indices((1000, 1000)).sum(0).astype(np.uint8) % 2 * 255)
     (small_disk / "filler").write_bytes(bytes(800_000))
-    refused = post(service.url, large, path)
+    refused = post(service.url, encode(checkerboard, "PNG"), path)
     assert refused.status_code == 503, refused.text
     assert "no room" in refused.json()["detail"] and refused.headers["Retry-After"]
     assert not list(small_disk.rglob("*.jpg"))

@@ -94,7 +94,7 @@ def test_a_writable_storage_is_enough(tmp_path, writable, gray_jpeg):
     storage.mkdir()
     storage.chmod(0o777)
     port = free_port()
-    settings = {"HOST": "127.0.0.1", "PORT": port, "STORAGE_DIR": "/mnt", "APP_CHECK": "off"}
+    settings = {"HOST": "127.0.0.1", "PORT": port, "METRICS_PORT": port, "STORAGE_DIR": "/mnt", "APP_CHECK": "off"}
     settings |= {"STORED": storage, "ROOT": ROOT, "WRITABLE": writable, "PATH": os.environ["PATH"]}
     command = ["unshare", "--mount", "--propagation", "private", "bash", "-c", _CONFINED, "bash"]
     with open(tmp_path / "log", "wb") as log:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.conftest import encode
 from tests.support import needs
 from tests.support.figures import samples, value, wait_for_photos
 from tests.support.gateway import Nginx
-from tests.support.http import NO_SUCH_ID, assert_error
+from tests.support.http import NO_SUCH_ID, assert_error, exchange
 from tests.support.service import ROOT, Service, free_port, wait_until
 
 WORKERS = 4
@@ -137,6 +138,57 @@ def test_a_port_of_its_own_has_the_figures_and_nothing_else(serve):
     assert_error(requests.post(f"{own}/upload", files={"file": photo()}, timeout=5), 404)
     claim = {"X-Forwarded-Host": f"example.com:{port}", "X-Forwarded-For": "1.2.3.4", "Host": f"example.com:{port}"}
     assert_error(requests.get(f"{service.url}/figures", headers=claim, timeout=5), 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//metrics", "///metrics", "/%2Fmetrics", "/%2fmetrics", "/metrics/", "/./metrics", "/METRICS", "/%6Detrics"),
+        *(
+            "/x/../metrics",
+            "/health/../metrics",
+            "/metrics;x",
+            "/metrics%20",
+            "/metrics%00",
+            "/%2e/metrics",
+            "\\metrics",
+        ),
+        *("http://example.com/metrics", "http://example.com//metrics"),
+    ],
+)
+def test_another_spelling_does_not_pass_a_proxys_rule_for_the_figures(service, path):
+    request = f"GET {path} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
+    status, _, body = exchange(service.url, request.encode())
+    assert status in (400, 404) and b"colorize_" not in body
+    assert requests.get(f"{service.url}/metrics?x=1", timeout=5).status_code == 200
+
+
+def test_the_figures_are_for_this_machine_alone_unless_the_operator_says_otherwise(serve):
+    port = free_port()
+    service = serve(METRICS_PORT=port, HOST="0.0.0.0", WORKERS=1)
+    assert samples(f"http://127.0.0.1:{port}/metrics")
+    assert_error(requests.get(f"http://127.0.0.2:{service.port}/metrics", timeout=5), 404)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.2:{port}/metrics", timeout=5)
+    os.kill(service.pid, signal.SIGHUP)
+    wait_until(lambda: "Hang up: Master" in service.log() and service.log().count("Booting worker") == 2, 20)
+    assert samples(f"http://127.0.0.1:{port}/metrics"), "a reload must keep them"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1"])
+def test_a_port_that_cannot_be_had_costs_the_figures_and_not_the_service(serve, host):
+    with socket.socket() as other_service:
+        other_service.bind(("127.0.0.1", 0))
+        other_service.listen()
+        service = serve(METRICS_PORT=other_service.getsockname()[1], METRICS_HOST=host)
+        answer = requests.post(f"{service.url}/colorize", files={"file": photo()}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert_error(requests.get(f"{service.url}/metrics", timeout=5), 404)
+        assert "The figures cannot be read: nobody can listen on" in service.log()
+
+
+def test_an_operator_can_have_no_figures_at_all(serve):
+    assert_error(requests.get(f"{serve(METRICS_PORT=0).url}/metrics", timeout=5), 404)
 
 
 def test_nginx_keeps_the_figures_from_the_public(service, tmp_path):

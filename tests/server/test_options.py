@@ -121,3 +121,12 @@ def test_before_the_model_is_loaded_it_is_503_with_a_sentence(serve, tmp_path):
     response = requests.get(f"{service.url}/model", timeout=5)
     assert response.status_code == 503 and int(response.headers["Retry-After"]) > 0
     assert "cannot be loaded" in response.json()["detail"]
+
+
+def test_a_request_takes_no_more_steps_than_the_operator_allows(running, tmp_path, small):
+    service = running(MODEL_BUNDLE=write_bundle(tmp_path / "bundle"), DEVICE="cpu", MAX_STEPS=6)
+    assert post(service, small, steps=6).status_code == 200
+    assert "from 1 to 6" in refused(post(service, small, steps=7))
+    body = requests.get(f"{service.url}/openapi.json", timeout=5).json()["paths"]["/colorize"]["post"]["requestBody"]
+    steps = body["content"]["multipart/form-data"]["schema"]["properties"]["steps"]
+    assert (steps["minimum"], steps["maximum"]) == (1, 6)

@@ -63,6 +63,12 @@ def test_every_setting_is_documented_as_it_is():
         ("HOST", "nohost.invalid", "address"),
         ("HOST", "unix:/x", "address"),
         ("CORS_ORIGINS", ",", "1 item"),
+        ("CORS_ORIGINS", r"https://.*\.example\.com", "no origin"),
+        ("CORS_ORIGINS", "https://a.example,b.example", "b.example is no origin"),
+        ("CORS_ORIGINS", "https://a.example/path", "no origin"),
+        ("CORS_ORIGINS", "https://a*.example", "no origin"),
+        ("METRICS_HOST", "nohost.invalid", "address"),
+        ("STORAGE_QUOTA", "10 GB", "integer"),
         ("PUBLIC_BASE_URL", "https://a:99999", "range"),
         ("FIREBASE_PROJECT_ID", "my project", "pattern"),
         ("LOG_LEVEL", "loud", "'info'"),
@@ -77,6 +83,7 @@ def test_every_setting_is_documented_as_it_is():
         ("HEADER_BYTES", "64k", "integer"),
         ("CONNECTIONS", "1", "10"),
         ("SEND_TIMEOUT", "0", "greater"),
+        ("MAX_STEPS", "51", "50"),
     ],
 )
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):
@@ -93,6 +100,14 @@ def test_without_the_firebase_project_it_refuses_and_names_the_setting(monkeypat
         Settings.load()
     monkeypatch.setenv("FIREBASE_PROJECT_ID", "my-project")
     assert Settings.load().app_check is True
+
+
+def test_figures_for_all_must_be_asked_for(monkeypatch):
+    monkeypatch.setenv("PORT", "9464")
+    with pytest.raises(SettingsError, match="METRICS_PORT to another port"):
+        Settings.load()
+    monkeypatch.setenv("METRICS_PORT", "9464")
+    assert Settings.load().metrics_port == 9464
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorize_service.server.storage.folder import Storage, StorageFull, is_id
+from colorize_service.server.storage.folder import Storage, is_id
+from colorize_service.server.storage.room import StorageFull
 from tests.support.service import ROOT
 
 
@@ -33,7 +34,7 @@ def test_files_of_one_id_are_all_stored(storage):
 
 def test_of_files_that_belong_together_none_is_kept_if_one_cannot_be(storage, tmp_path):
     (tmp_path / "uploads").write_bytes(b"in the way")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileExistsError):
         storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "uploads"}
 
@@ -149,3 +150,23 @@ def test_a_replica_that_starts_does_not_take_away_what_another_is_writing(storag
     go_on.set()
     writer.join()
     assert storage.find("results", ids[0]).read_bytes() == b"x"
+
+
+def test_other_users_of_the_machine_can_neither_read_pictures_nor_hold_the_lock(tmp_path):
+    root = tmp_path / "store"
+    (root / ".tmp").mkdir(parents=True)  # as earlier versions made it
+    (root / ".tmp" / "lock").touch()
+    mask = os.umask(0)
+    try:
+        storage = Storage(root, quota=10**6)
+        storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
+        Storage(tmp_path / "new")
+    finally:
+        os.umask(mask)
+    made = [
+        *(path for path in root.rglob("*") if path.name != "lock"),
+        *(tmp_path / "new").rglob("*"),
+        tmp_path / "new",
+    ]
+    assert len(made) >= 12
+    assert not [path for path in made if path.stat().st_mode & 0o077]

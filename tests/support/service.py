@@ -50,6 +50,7 @@ class Service:
                 "STORAGE_DIR": str(self.storage),
                 "TMPDIR": str(folder),
                 "APP_CHECK": "off",
+                "METRICS_PORT": str(self.port),  # tests that run at the same time would share the usual one
             }
             | {name: str(value) for name, value in settings.items()}
         )

@@ -190,6 +190,31 @@ def test_with_its_settings_the_page_gets_a_token_from_firebases_sdk_and_the_serv
     assert [call.headers["x-firebase-appcheck"] for call in calls] == [google.tokens[0]] * 2
 
 
+def test_where_a_token_is_good_for_one_request_the_page_gets_one_for_each(visit, guarded, keys):
+    google = Google(keys.token(jti="first"), keys.token(jti="second"))
+    tokens = list(google.tokens)
+
+    def prepare(context) -> None:
+        google.watch(context)
+
+        def single_use(route: Route) -> None:
+            known = route.fetch()
+            known_settings = known.json()
+            known_settings["app_check"]["single_use"] = True
+            route.fulfill(response=known, json=known_settings)
+
+        context.route("**/page/settings.json", single_use)
+
+    service = guarded(**WEB_APP)
+    visitor = visit(service.url, prepare=prepare)
+    sent = []
+    visitor.page.on("request", lambda request: sent.append(request))  # noqa: PLW0108  Playwright takes no built-in
+    visitor.choose(CAMERA)
+    visitor.wait_for_result()
+    calls = [request for request in sent if request.method == "POST" and request.url.startswith(service.url)]
+    assert [call.headers["x-firebase-appcheck"] for call in calls] == tokens
+
+
 def test_a_token_that_the_service_refuses_is_replaced(visit, guarded, keys):
     google = Google(keys.token(aud=["projects/another"]), keys.token())
     visitor = visit(guarded(**WEB_APP).url, prepare=google.watch)

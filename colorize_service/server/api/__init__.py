@@ -2,11 +2,23 @@
 
 from flask import Flask
 
-from colorize_service.server.api import colorize, errors, forms, health, metrics, model_info, openapi, results, uploads
+from colorize_service.server.api import (
+    colorize,
+    errors,
+    forms,
+    health,
+    metrics,
+    model_info,
+    openapi,
+    paths,
+    results,
+    uploads,
+)
 
 
 def init_app(app: Flask) -> None:
     """Register the blueprints and the error handlers."""
+    paths.init_app(app)
     for module in (health, model_info, uploads, colorize, results, openapi):
         app.register_blueprint(module.blueprint)
     app.teardown_request(forms.let_go)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from flask import Blueprint, Response
 
-from colorize_service.server.api.forms import abandoned, link, read_photo_or_upload
+from colorize_service.server.api.forms import abandoned, check_room, link, read_photo_or_upload
 from colorize_service.server.api.operations import Json, operation, photo_form, success
 from colorize_service.server.api.options import option_fields, read_options
 from colorize_service.server.api.schemas import UUID4, Colorized, answer
@@ -25,7 +25,7 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
         "not count.",
         "default": "",
     }
-    return photo_form(settings, {"image_id": image_id} | option_fields(takes), required=False)
+    return photo_form(settings, {"image_id": image_id} | option_fields(settings, takes), required=False)
 
 
 @blueprint.post("/colorize")
@@ -45,6 +45,7 @@ def colorize() -> Response:
     engine, metrics = parts().engine, parts().metrics
     colorizer = engine.colorizer  # raises while there is no model
     engine.check_queue()  # before a photo is read that would be refused
+    check_room()
     photo, options = read_photo_or_upload(), read_options()
     came = time.perf_counter()
     with engine.turn(abandoned()) as turn:

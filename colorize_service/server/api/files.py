@@ -38,7 +38,12 @@ def send_stored(collection: str, file_id: str, download_name: str | None = None)
     path = parts().storage.find(collection, file_id)
     if path is None:
         raise NotFound
-    return send(path, "image/jpeg", file_id, download_name)
+    try:
+        response = send(path, "image/jpeg", file_id, download_name)
+    except FileNotFoundError:  # removed a moment ago
+        raise NotFound from None
+    response.headers["X-Robots-Tag"] = "noindex"  # a photo is for those who have its link
+    return response
 
 
 def send(path: Path, mimetype: str, etag: str, download_name: str | None = None) -> Response:

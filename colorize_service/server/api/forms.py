@@ -10,6 +10,7 @@ from colorize_service.server.connection import body_pieces, client_gone
 from colorize_service.server.form import Form, read_form
 from colorize_service.server.held_bytes import Share
 from colorize_service.server.parts import parts
+from colorize_service.server.proxies import LONGEST
 
 
 def request_form() -> Form:
@@ -91,8 +92,18 @@ def read_photo_or_upload() -> Photo:
 
 
 def _check_host() -> None:
-    if not (parts().settings.public_base_url or request.host):
+    if not (parts().settings.public_base_url or 0 < len(request.host) <= LONGEST):
         raise BadRequest("The header Host is missing or malformed, so that no link to the result could be made.")
+
+
+def check_room() -> None:
+    """Whether there is room to store what comes of the current request, which is about as large as its body.
+
+    Raises:
+        StorageFull
+    """
+    # A body over its limit is another answer.
+    parts().storage.check_room(min(request.content_length or 0, parts().settings.max_upload_bytes))
 
 
 def abandoned() -> Callable[[], bool]:

@@ -1,19 +1,24 @@
-"""``GET /metrics`` for Prometheus, on the service's port or on one of its own."""
+"""``GET /metrics`` for Prometheus, on a port of its own or on the service's."""
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
+from colorize_service.server.api.paths import is_spelled
 from colorize_service.server.parts import parts, parts_of
 
 
 def init_app(app: Flask) -> None:
-    """Serve the figures at ``METRICS_PATH``; if ``METRICS_PORT`` is set, there alone, and nothing else there."""
-    app.add_url_rule(parts_of(app).settings.metrics_path, "metrics", _metrics)
-    if parts_of(app).settings.metrics_port:
-        app.before_request(_check_port)
+    """Serve the figures at ``METRICS_PATH`` of ``METRICS_PORT``; on a port of its own nothing else."""
+    settings = parts_of(app).settings
+    if settings.metrics_port:
+        app.add_url_rule(settings.metrics_path, "metrics", _metrics)
+        if settings.metrics_port != settings.port:
+            app.before_request(_check_port)
 
 
 def _metrics() -> Response:
+    if not is_spelled(parts().settings.metrics_path):
+        raise NotFound
     text, content_type = parts().metrics.text()
     return Response(text, content_type=content_type, headers={"Cache-Control": "no-store"})
 

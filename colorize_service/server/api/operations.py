@@ -35,6 +35,7 @@ HEADERS = {
     "Content-Disposition": _header("How to show the file, and its name."),
     "Cache-Control": _header("Who may keep the answer, and for how long."),
     "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
+    "X-Robots-Tag": _header("Search engines are not to list the picture.", const="noindex"),
     "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
 }
 _ID = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
@@ -88,7 +89,7 @@ def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str
 def picture(*headers: str) -> dict[int, Json]:
     """What a request for a stored picture, or for a part of it, may get."""
     content = {"image/jpeg": {"schema": BINARY}}
-    always = (_ID, "ETag", "Cache-Control", "Content-Disposition", "X-Content-Type-Options", *headers)
+    always = (_ID, "ETag", "Cache-Control", "Content-Disposition", "X-Content-Type-Options", "X-Robots-Tag", *headers)
     file = ("Accept-Ranges", "Last-Modified")
     return {
         200: _response("The file.", content, (*always, *file)),
@@ -103,7 +104,7 @@ def _error(description: str, *headers: str) -> Json:
 
 ERRORS = {
     400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
-    401: _error("The App Check token is missing, malformed, expired or foreign.", _ID),
+    401: _error("The App Check token is missing, malformed, expired, foreign or spent.", _ID),
     404: _error("There is nothing at this address, or no upload with this id."),
     408: _error("The request took too long to arrive; from a proxy in front."),
     412: _error("The file is not the one that `If-Match` names.", _ID),

@@ -1,6 +1,8 @@
 """The optional form fields of ``POST /colorize``: what is to be considered when the photo is colorized."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -9,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options
 from colorize_service.server.api.forms import request_form
 from colorize_service.server.parts import parts
+from colorize_service.server.settings import Settings
 
 
 class HintField(BaseModel):
@@ -21,6 +24,8 @@ class HintField(BaseModel):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
 
+#: Characters of a client's text that an answer repeats.
+MOST_SHOWN = 40
 _EXAMPLE = '[{"x": 0.2, "y": 0.6, "color": "#208030"}]'
 _HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
 
@@ -35,7 +40,7 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
         fields = _HINTS.validate_json(text)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in problem["loc"])
         raise BadRequest(
             f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST_HINTS} "
             'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.'
@@ -43,11 +48,17 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
     return tuple(Hint(field.x, field.y, _rgb(field.color)) for field in fields)
 
 
+def _shown(key: str) -> str:
+    """A client's own word, of which an answer repeats no more than a person needs to find it."""
+    return key if len(key) <= MOST_SHOWN else f"{key[:MOST_SHOWN]}…"
+
+
 def _rgb(colour: str) -> tuple[int, int, int]:
     red, green, blue = bytes.fromhex(colour[1:])
     return red, green, blue
 
 
+@cache
 def _adapter(option: Option) -> TypeAdapter[Any]:
     bounds: dict[str, Any] = {}
     if option.kind in (int, float):
@@ -57,7 +68,11 @@ def _adapter(option: Option) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[option.kind, Field(description=option.about, **bounds)])  # type: ignore[arg-type]
 
 
-_ADAPTERS = {name: _adapter(option) for name, option in OPTIONS.items() if option.kind is not tuple}
+def _allowed(option: Option, settings: Settings) -> Option:
+    """The option within the operator's own limits."""
+    if option.name == "steps":
+        return replace(option, most=settings.max_steps)
+    return option
 
 
 def _parse(option: Option, text: str) -> object:
@@ -71,7 +86,7 @@ def _parse(option: Option, text: str) -> object:
     if option.kind is str:
         return text
     try:
-        return _ADAPTERS[option.name].validate_python(text.strip())
+        return _adapter(option).validate_python(text.strip())
     except ValidationError as error:
         what = "a whole number" if option.kind is int else "a number"
         raise BadRequest(
@@ -80,16 +95,20 @@ def _parse(option: Option, text: str) -> object:
         ) from None
 
 
-def option_fields(takes: Collection[str]) -> dict[str, dict[str, Any]]:
+def option_fields(settings: Settings, takes: Collection[str]) -> dict[str, dict[str, Any]]:
     """JSON schemas of the form's fields that a model ``takes``, and of those that hold for every model."""
-    return {name: _schema(option) for name, option in OPTIONS.items() if option.for_every_model or name in takes}
+    return {
+        name: _schema(_allowed(option, settings))
+        for name, option in OPTIONS.items()
+        if option.for_every_model or name in takes
+    }
 
 
 def _schema(option: Option) -> dict[str, Any]:
     if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
         about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
         return {"type": "string", "description": about, "default": ""}
-    schema = _ADAPTERS[option.name].json_schema()
+    schema = _adapter(option).json_schema()
     if option.kind is str:
         return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing
     return schema | ({"default": option.default} if option.for_every_model else {})
@@ -106,5 +125,7 @@ def read_options() -> Options:
     form = request_form()
     texts = {name: text for name in OPTIONS if (text := form.text(name)).strip()}
     parts().engine.check_taken(name for name in texts if not OPTIONS[name].for_every_model)
-    values: dict[str, Any] = {name: _parse(OPTIONS[name], text) for name, text in texts.items()}
+    values: dict[str, Any] = {
+        name: _parse(_allowed(OPTIONS[name], parts().settings), text) for name, text in texts.items()
+    }
     return Options(**values)

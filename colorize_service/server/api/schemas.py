@@ -125,6 +125,7 @@ class PageAppCheck(Body):
 
     firebase: FirebaseApp
     recaptcha: Recaptcha
+    single_use: bool
 
 
 class PageSettings(Body):

@@ -17,6 +17,7 @@ Answer = TypeVar("Answer")
 def app_check_required(view: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
     """Lets a request through to the view only with a valid App Check token, where App Check is on.
 
+    What changes nothing needs a token and leaves it as it is; the others spend it, where the operator wants that.
     Reads the header only, never the body. Raises werkzeug's Unauthorized (401), or ServiceUnavailable (503) with a
     Retry-After.
     """
@@ -26,7 +27,7 @@ def app_check_required(view: Callable[Arguments, Answer]) -> Callable[Arguments,
         verifier = parts().app_check
         if verifier is not None:
             try:
-                verifier.verify(request.headers.get(HEADER))
+                verifier.verify(request.headers.get(HEADER), spend=request.method not in ("GET", "HEAD"))
             except TokenRejected as error:
                 raise Unauthorized(str(error)) from None
             except KeysUnavailable as error:

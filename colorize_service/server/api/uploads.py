@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from colorize_service.server.api.files import send_public
-from colorize_service.server.api.forms import abandoned, link, read_photo, request_form
+from colorize_service.server.api.forms import abandoned, check_room, link, read_photo, request_form
 from colorize_service.server.api.operations import operation, photo_form, picture, success
 from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
@@ -28,6 +28,7 @@ def upload() -> Response:
     """
     settings = parts().settings
     parts().upload_queue.check()
+    check_room()
     photo = read_photo()
     with parts().upload_queue.turn(abandoned()):
         jpeg = photo.jpeg(settings.jpeg_quality)

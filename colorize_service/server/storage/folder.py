@@ -8,11 +8,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from colorize_service.server.storage.room import Room, StorageFull, on_disk
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-class StorageFull(Exception):
-    """There is no room for another picture; nothing of it was kept."""
 
 
 def no_space(error: OSError) -> bool:
@@ -30,12 +28,28 @@ class Storage:
     and renamed when it is complete and on the disk, so its own name never shows part of it. Whoever writes holds a
     shared lock that ends with the process; when a store is opened and nobody holds that lock, what lies in ``.tmp``
     was left by a crash and is removed.
+
+    Folders and files are for the service's own user alone, whatever the umask is.
+
+    Attributes:
+        check_room: of :class:`~colorize_service.server.storage.room.Room`, before work is done whose result is stored.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, min_free: int = 0, quota: int | None = None):
+        """
+        Args:
+            min_free: bytes of the file system that stay free.
+            quota: most bytes of all files together; None: no limit.
+        """
         self._root = root
+        self._room = Room(root, min_free, quota, self._lock)
+        self.check_room = self._room.check
         self._temporary = root / ".tmp"
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
+        # Earlier versions let others in, who could hold the lock.
+        with contextlib.suppress(OSError):
+            self._temporary.chmod(0o700)
         self._remove_leftovers()
 
     def put(self, collection: str, data: bytes) -> str:
@@ -49,20 +63,21 @@ class Storage:
             The new random id (UUID version 4) that they have in common.
 
         Raises:
-            StorageFull: if the disk or the quota is full.
+            StorageFull: if the disk, its quota or this store's is full, or too little of the disk would be free.
             OSError: if a file cannot be written for another reason.
         """
         file_id = str(uuid.uuid4())
         waiting = {collection: self._temporary / f"{file_id}.{collection}" for collection in files}
         written = []
         try:
-            with self._lock(fcntl.LOCK_SH):
+            size = sum(map(on_disk, map(len, files.values())))
+            with self._lock(fcntl.LOCK_SH), self._room.reserved(size):
                 try:
                     for collection, data in files.items():
                         _write_durably(waiting[collection], data)
                     for collection, temporary in waiting.items():
                         target = self._path(collection, file_id)
-                        target.parent.mkdir(parents=True, exist_ok=True)
+                        self._make_folder(target.parent)
                         temporary.rename(target)
                         written.append(target)
                 except BaseException:
@@ -71,7 +86,7 @@ class Storage:
                     raise
         except OSError as error:
             if no_space(error):
-                raise StorageFull from error
+                raise StorageFull(error.strerror) from error
             raise
         return file_id
 
@@ -94,9 +109,14 @@ class Storage:
         name = file_id if collection == "originals" else f"{file_id}.jpg"
         return self._root / collection / file_id[:2] / file_id[2:4] / name
 
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            for each in (*reversed(folder.relative_to(self._root).parents[:-1]), folder.relative_to(self._root)):
+                (self._root / each).mkdir(mode=0o700, exist_ok=True)
+
     @contextlib.contextmanager
     def _lock(self, operation: int) -> Iterator[None]:
-        descriptor = os.open(self._temporary / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self._temporary / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, operation)
             yield
@@ -120,7 +140,7 @@ def is_id(text: str) -> bool:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    with open(path, "xb") as file:
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

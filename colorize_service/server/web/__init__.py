@@ -92,4 +92,5 @@ def _app_check(known: Settings) -> PageAppCheck | MissingSettings | None:
             appId=known.firebase_web_app_id,
         ),
         recaptcha=Recaptcha(kind=known.recaptcha_kind, site_key=known.recaptcha_site_key),
+        single_use=known.app_check_consume,
     )

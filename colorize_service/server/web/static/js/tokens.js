@@ -5,14 +5,17 @@ const PATIENCE = 30_000; // the SDK waits for ever for a reCAPTCHA that does not
 let settings = null;
 let sdk = null;
 
-/** @param {{firebase: object, recaptcha: {kind: string, site_key: string}}?} appCheck null: no tokens needed */
+/**
+ * @param {{firebase: object, recaptcha: {kind: string, site_key: string}, single_use: boolean}?} appCheck null: no
+ * tokens needed; single_use: each is good for one request
+ */
 export function useAppCheck(appCheck) {
   settings = appCheck;
 }
 
 /** A token, or null where none is needed. @param {AbortSignal} signal @returns {Promise<string?>} */
 export function token(signal) {
-  return settings ? asked(false, signal) : null;
+  return settings ? asked(settings.single_use, signal) : null;
 }
 
 /** Replaces a token that was refused; whether there is any. @param {AbortSignal} signal @returns {Promise<boolean>} */

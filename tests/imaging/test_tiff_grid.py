@@ -19,6 +19,8 @@ from PIL import Image
 from colorize_service.imaging import ImageError, open_photo
 from tests.support.pictures.files import tiff
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats.md"
 SHAPE = (37, 50)  # neither a multiple of a tile nor of a byte's bits
 

@@ -1,6 +1,9 @@
 """The command ``colorize serve``."""
 
+import pytest
 
+
+@pytest.mark.slow
 def test_serve_without_the_firebase_project_says_what_is_missing(colorize):
     done = colorize("serve")
     assert done.returncode == 1 and "FIREBASE_PROJECT_ID is missing" in done.stderr

@@ -49,6 +49,7 @@ def child(code: str, files: list[bytes]) -> tuple[list[float], str]:
     return [float(number) for number in done.stdout.split()], done.stderr.decode().partition("ready\n")[2]
 
 
+@pytest.mark.slow
 def test_hostile_files_cost_no_memory_and_fill_no_log():
     files = [picture.make() for picture in PICTURES if picture.error or picture.size == SIZE]
     code = "use(files[0]); before = memory('VmHWM')\nfor data in files: use(data)\nprint(memory('VmHWM') - before)"
@@ -111,6 +112,7 @@ def assert_cheap(bomb: Bomb, found: dict) -> None:
     assert found["outcome"] == "same" or (bomb.refused and found["outcome"].endswith(".")), found
 
 
+@pytest.mark.slow
 def test_what_is_not_pixels_costs_no_more_than_pixels_in_the_dearest_files():
     found = costs(*QUICK)
     assert len(found) == len(QUICK)

@@ -130,6 +130,7 @@ def test_the_machines_cores_are_shared_between_the_workers(monkeypatch):
     assert settings.max_in_work == settings.onnx_threads == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["-m", "gunicorn"], ["-c", "import wsgi"]])
 def test_a_wrong_setting_stops_the_start_with_a_sentence_and_no_traceback(tmp_path, command):
     environment = {"PATH": os.environ["PATH"], "STORAGE_DIR": str(tmp_path), "MAX_WAITING": "many"}

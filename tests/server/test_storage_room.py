@@ -137,6 +137,7 @@ def _fill(folder: Path, quota: int, counts_are_over: Barrier) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_workers_that_share_the_folder_do_not_exceed_the_quota_together(tmp_path):
     quota = 60 * BLOCK
     context = get_context("spawn")

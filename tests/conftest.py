@@ -14,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from tests.support import needs
+from tests.support.buckets import JuiceFS
 from tests.support.gateway import Nginx
 from tests.support.key_server import PROJECT, KeyServer
 from tests.support.service import ADDRESSES, ROOT, Service
@@ -94,24 +95,49 @@ def keys():
 
 
 @pytest.fixture(scope="session", params=["gunicorn", "nginx"])
-def api(request, keys, tmp_path_factory, every_answer_is_as_documented):
+def api(request):
     """The service with App Check enforced, called directly and then through nginx."""
-    folder = tmp_path_factory.mktemp(request.param)
-    settings = {
+    return request.getfixturevalue(f"api_by_{request.param}")
+
+
+@pytest.fixture(scope="session")
+def api_by_gunicorn(keys, tmp_path_factory, every_answer_is_as_documented):
+    with Service(tmp_path_factory.mktemp("gunicorn"), **_guarded(keys)) as service:
+        yield Api(service.url, service, keys, "gunicorn")
+
+
+@pytest.fixture(scope="session")
+def api_by_nginx(keys, tmp_path_factory, every_answer_is_as_documented):
+    folder = tmp_path_factory.mktemp("nginx")
+    with (
+        Service(folder, TRUSTED_PROXIES=1, **_guarded(keys)) as service,
+        Nginx(folder, service.port) as nginx,
+    ):
+        yield Api(nginx.url, service, keys, "nginx")
+
+
+@pytest.fixture(scope="session")
+def api_by_bucket(keys, bucket_server, tmp_path_factory, every_answer_is_as_documented):
+    """As directly, but its pictures are in a bucket."""
+    with Service(tmp_path_factory.mktemp("bucket"), **bucket_server.settings, **_guarded(keys)) as service:
+        yield Api(service.url, service, keys, "gunicorn")
+
+
+def _guarded(keys: KeyServer) -> dict[str, object]:
+    return {
         "APP_CHECK": "on",
         "FIREBASE_PROJECT_ID": PROJECT,
         "APP_CHECK_JWKS_URL": keys.url,
         "MAX_UPLOAD_BYTES": 4_000_000,
         "MAX_PIXELS": 4_000_000,
     }
-    with contextlib.ExitStack() as stack:
-        if request.param == "gunicorn":
-            service = stack.enter_context(Service(folder, **settings))
-            yield Api(service.url, service, keys, "gunicorn")
-        else:
-            service = stack.enter_context(Service(folder, TRUSTED_PROXIES=1, **settings))
-            nginx = stack.enter_context(Nginx(folder, service.port))
-            yield Api(nginx.url, service, keys, "nginx")
+
+
+@pytest.fixture(scope="session")
+def bucket_server(tmp_path_factory):
+    """An S3 server that checks signatures, with a bucket."""
+    with JuiceFS(tmp_path_factory.mktemp("juicefs")) as server:
+        yield server
 
 
 @pytest.fixture

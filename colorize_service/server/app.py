@@ -17,14 +17,14 @@ from colorize_service.server.parts import Parts, install
 from colorize_service.server.proxies import TrustedProxies
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings, SettingsError
-from colorize_service.server.storage.folder import Storage
+from colorize_service.server.stores import open_storage
 
 
 def create_app(settings: Settings) -> Flask:
     """Wire the parts. The model is loaded in the background from the first request on, or by ``engine.start()``.
 
     Raises:
-        SettingsError: if the storage folder cannot be used.
+        SettingsError: if the store of pictures cannot be used.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
@@ -55,20 +55,13 @@ def _parts(settings: Settings) -> Parts:
     metrics = Metrics()
     return Parts(
         settings=settings,
-        storage=_storage(settings),
+        storage=open_storage(settings),
         engine=_engine(settings, metrics),
         upload_queue=_queue(settings, metrics.watch("upload")),
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
         app_check=_verifier(settings),
     )
-
-
-def _storage(settings: Settings) -> Storage:
-    try:
-        return Storage(settings.storage_dir, settings.storage_min_free, settings.storage_quota)
-    except OSError as error:
-        raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
 def _engine(settings: Settings, metrics: Metrics) -> Engine:

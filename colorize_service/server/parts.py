@@ -11,7 +11,7 @@ from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings
-from colorize_service.server.storage.folder import Storage
+from colorize_service.server.storage.store import Storage
 
 _NAME = "colorize"
 

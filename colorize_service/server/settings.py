@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -20,6 +20,10 @@ APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+# Whose values may be credentials, or have some in them by mistake.
+_PRIVATE = {"storage_url"}
 
 
 class SettingsError(Exception):
@@ -102,6 +106,16 @@ class Settings(BaseSettings):
         default=[], description="Origins whose pages may show this one in a frame, separated by commas; unset: none."
     )
 
+    storage_url: str | None = Field(
+        default=None,
+        description="Bucket for uploads and results, such as `s3://bucket/prefix`, `gs://…` or `az://…`; the "
+        "provider's own variables have endpoint, region and credentials. Unset: the folder `STORAGE_DIR`.",
+    )
+    storage_redirect: bool = Field(
+        default=False,
+        description="`on`: who asks for a public picture is sent to the bucket, by a signed link that is good for "
+        "minutes.",
+    )
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
     )
@@ -266,10 +280,22 @@ class Settings(BaseSettings):
             raise ValueError("takes the smaller share first")
         return value
 
+    @field_validator("storage_url")
+    @classmethod
+    def _bucket(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            more = "@" in value or parts.query or parts.fragment  # than where it is
+            if parts.scheme not in ("s3", "gs", "az") or not parts.netloc or more:
+                raise ValueError("takes s3, gs or az, a bucket's name and perhaps a prefix, but no credentials")
+        return value
+
     @field_validator("storage_dir")
     @classmethod
-    def _writable_folder(cls, value: Path) -> Path:
+    def _writable_folder(cls, value: Path, known: ValidationInfo) -> Path:
         value = value.absolute()
+        if known.data.get("storage_url"):
+            return value  # nothing is stored there
         try:
             value.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -290,6 +316,14 @@ class Settings(BaseSettings):
                 f"PORT={self.port}: the figures are there by default; set METRICS_PORT to another port, or to "
                 f"{self.port} if all who reach the service may read them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_bucket_has_its_own_limits(self) -> "Settings":
+        if self.storage_url and self.storage_quota is not None:
+            raise ValueError("STORAGE_QUOTA bounds a folder and not a bucket: unset it where STORAGE_URL is set")
+        if self.storage_redirect and not self.storage_url:
+            raise ValueError("STORAGE_REDIRECT=on needs a bucket, STORAGE_URL")
         return self
 
     @model_validator(mode="after")
@@ -326,5 +360,5 @@ def _sentence(settings: type[Settings], item: ErrorDetails) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0])
-    value = os.environ.get(name.upper(), item["input"])
+    value = "…" if name in _PRIVATE else os.environ.get(name.upper(), item["input"])
     return f"{name.upper()}={value}: {message}. {settings.model_fields[name].description}"

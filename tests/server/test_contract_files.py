@@ -3,15 +3,21 @@
 import json
 import re
 import uuid
-from pathlib import Path
 
 import pytest
 import requests
 
 from colorize_service.server.app import create_app
 from colorize_service.server.settings import Settings
-from colorize_service.server.storage.folder import Storage
+from colorize_service.server.storage.folder import FolderStorage
+from colorize_service.server.storage.store import Stored
 from tests.support.http import NO_SUCH_ID, assert_error, exchange
+
+
+@pytest.fixture(scope="session", params=["gunicorn", "nginx", "bucket"])
+def api(request):
+    """The service: directly, through nginx, and with its pictures in a bucket."""
+    return request.getfixturevalue(f"api_by_{request.param}")
 
 
 def test_public_files_may_be_kept_for_ever_and_shown_on_any_site(result):
@@ -123,15 +129,15 @@ def test_an_id_in_another_form_is_404(api, gray_jpeg):
 @pytest.mark.parametrize("path", ["/results/{}.jpg", "/uploads/{}.jpg", "/download/{}"])
 def test_a_picture_that_is_deleted_while_it_is_asked_for_is_not_found(tmp_path, monkeypatch, path):
     app = create_app(Settings(app_check=False, storage_dir=tmp_path))
-    find = Storage.find
+    look = FolderStorage.open
 
-    def find_at_the_last_moment(storage: Storage, collection: str, file_id: str) -> Path | None:
-        found = find(storage, collection, file_id)
+    def open_at_the_last_moment(storage: FolderStorage, collection: str, file_id: str) -> Stored | None:
+        found = look(storage, collection, file_id)
         assert found
-        found.unlink()
+        found.content.unlink()
         return found
 
-    monkeypatch.setattr(Storage, "find", find_at_the_last_moment)
-    file_id = Storage(tmp_path).put("uploads" if "uploads" in path else "results", b"picture")
+    monkeypatch.setattr(FolderStorage, "open", open_at_the_last_moment)
+    file_id = FolderStorage(tmp_path).put("uploads" if "uploads" in path else "results", b"picture")
     response = app.test_client().get(path.format(file_id))
     assert (response.status_code, list(response.get_json())) == (404, ["detail"])

@@ -7,7 +7,7 @@ import pytest
 import requests
 from PIL import Image
 
-from colorize_service.server.storage.folder import Storage
+from colorize_service.server.storage.folder import FolderStorage
 from tests.conftest import encode
 from tests.support.http import NO_SUCH_ID, assert_error
 from tests.support.results import photo_of
@@ -40,7 +40,7 @@ def test_a_colorized_upload_is_the_result_of_the_photo_itself_byte_for_byte(api,
 
 
 def test_an_upload_of_an_earlier_version_is_colorized_from_what_is_shown(serve, tmp_path, gray_jpeg):
-    image_id = Storage(tmp_path).put("uploads", gray_jpeg)
+    image_id = FolderStorage(tmp_path).put("uploads", gray_jpeg)
     service = serve(STORAGE_DIR=str(tmp_path), APP_CHECK="off")
     assert picture(requests.post(f"{service.url}/colorize", data={"image_id": image_id}, timeout=60)).size == (451, 300)
 

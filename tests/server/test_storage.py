@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorize_service.server.storage.folder import Storage, is_id
+from colorize_service.server.storage.folder import FolderStorage
 from colorize_service.server.storage.room import StorageFull
+from colorize_service.server.storage.store import is_id
 from tests.support.service import ROOT
 
 
 @pytest.fixture
-def storage(tmp_path) -> Storage:
-    return Storage(tmp_path)
+def storage(tmp_path) -> FolderStorage:
+    return FolderStorage(tmp_path)
 
 
 def test_a_stored_picture_is_found_by_its_id_in_its_own_collection_alone(storage):
@@ -39,13 +40,81 @@ def test_of_files_that_belong_together_none_is_kept_if_one_cannot_be(storage, tm
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "uploads"}
 
 
+def test_a_task_that_is_done_twice_leaves_one_picture_and_takes_room_once(tmp_path):
+    storage = FolderStorage(tmp_path, quota=2**20)
+    file_id = storage.put("results", b"first")
+    used = (tmp_path / ".usage").read_bytes()[:8]
+    assert storage.put("results", b"second", file_id) == file_id
+    assert storage.get("results", file_id) == b"second"
+    assert (tmp_path / ".usage").read_bytes()[:8] == used
+
+
+def test_a_result_that_is_there_stays_if_its_second_attempt_fails(storage, monkeypatch):
+    file_id = storage.put("results", b"first")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFull):
+        storage.put("results", b"second", file_id)
+    assert storage.get("results", file_id) == b"first"
+
+
+def test_what_is_deleted_is_gone_and_the_rest_stays(storage):
+    one, other = storage.put("results", b"one"), storage.put("results", b"other")
+    assert (storage.delete("results", one), storage.delete("results", one)) == (True, False)
+    assert storage.get("results", one) is None and storage.get("results", other) == b"other"
+    assert storage.delete("results", "../results") is False
+
+
+def test_all_files_of_a_collection_can_be_listed(storage, tmp_path):
+    ids = {storage.put("inbox", b"12345") for _ in range(3)}
+    storage.put("results", b"x")
+    (tmp_path / "inbox" / "notes.txt").write_text("the operator's own")
+    assert {(found.file_id, found.size) for found in storage.files("inbox")} == {(each, 5) for each in ids}
+
+
+def test_a_picture_that_has_expired_is_gone_before_anybody_deletes_it(storage, tmp_path):
+    file_id = storage.put_all({"uploads": b"x", "inbox": b"x"})
+    late, in_time = FolderStorage(tmp_path, lifetime=-60), FolderStorage(tmp_path, lifetime=3600)
+    assert late.get("uploads", file_id) is late.open("uploads", file_id) is None
+    assert late.get("inbox", file_id) == b"x"
+    stored = in_time.open("uploads", file_id)
+    assert stored.expires == pytest.approx(stored.modified.timestamp() + 3600)
+
+
+def test_replicas_of_one_folder_have_one_secret_and_nobody_else_can_read_it(tmp_path):
+    replicas = [FolderStorage(tmp_path) for _ in range(8)]
+    together, found = threading.Barrier(len(replicas)), []
+
+    def start(replica: FolderStorage) -> None:
+        together.wait(10)
+        found.append(replica.secrets())
+
+    threads = [threading.Thread(target=start, args=(replica,)) for replica in replicas]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[found[0][0]]] * len(replicas) and len(found[0][0]) == 32
+    assert (tmp_path / ".secret").stat().st_mode & 0o077 == 0
+    assert [path.name for path in (tmp_path / ".tmp").iterdir()] == ["lock"]
+
+
+def test_a_folder_that_has_gone_is_a_problem_and_one_that_is_there_is_none(storage, tmp_path):
+    assert storage.problem() is None
+    tmp_path.rename(tmp_path.with_name("elsewhere"))
+    assert "No such file" in storage.problem()
+
+
 def test_a_million_pictures_do_not_lie_in_one_folder(storage, tmp_path):
     file_id = storage.put("results", b"")
     assert storage.find("results", file_id) == tmp_path / "results" / file_id[:2] / file_id[2:4] / f"{file_id}.jpg"
 
 
 def test_another_replica_on_the_same_folder_finds_it_at_once(storage, tmp_path):
-    assert Storage(tmp_path).find("results", storage.put("results", b"x"))
+    assert FolderStorage(tmp_path).find("results", storage.put("results", b"x"))
 
 
 @given(
@@ -124,13 +193,13 @@ def test_another_error_of_the_disk_is_not_called_full(storage, monkeypatch):
 
 def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path):
     crash = (
-        "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import Storage;"
-        "os.fsync = lambda _: os.kill(os.getpid(), 9); Storage(Path(sys.argv[1])).put('results', b'x')"
+        "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import FolderStorage;"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9); FolderStorage(Path(sys.argv[1])).put('results', b'x')"
     )
     run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
     assert run.returncode == -9
     assert len(list((tmp_path / ".tmp").iterdir())) == 2
-    Storage(tmp_path)
+    FolderStorage(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
 
 
@@ -146,7 +215,7 @@ def test_a_replica_that_starts_does_not_take_away_what_another_is_writing(storag
     writer = threading.Thread(target=lambda: ids.append(storage.put("results", b"x")))
     writer.start()
     writing.wait(10)
-    Storage(tmp_path)
+    FolderStorage(tmp_path)
     go_on.set()
     writer.join()
     assert storage.find("results", ids[0]).read_bytes() == b"x"
@@ -158,9 +227,9 @@ def test_other_users_of_the_machine_can_neither_read_pictures_nor_hold_the_lock(
     (root / ".tmp" / "lock").touch()
     mask = os.umask(0)
     try:
-        storage = Storage(root, quota=10**6)
+        storage = FolderStorage(root, quota=10**6)
         storage.put_all({"originals": b"as sent", "uploads": b"as shown"})
-        Storage(tmp_path / "new")
+        FolderStorage(tmp_path / "new")
     finally:
         os.umask(mask)
     made = [

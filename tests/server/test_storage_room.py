@@ -15,7 +15,7 @@ import requests
 from PIL import Image
 
 from colorize_service.server.storage import room
-from colorize_service.server.storage.folder import Storage
+from colorize_service.server.storage.folder import FolderStorage
 from colorize_service.server.storage.room import StorageFull
 from tests.conftest import encode
 from tests.support.http import assert_error
@@ -35,9 +35,9 @@ def files(folder: Path) -> list[Path]:
     return list(folder.rglob("*.jpg"))
 
 
-def counted(folder: Path, quota: int) -> Storage:
+def counted(folder: Path, quota: int) -> FolderStorage:
     """A store whose first count is over."""
-    storage = Storage(folder, quota=quota)
+    storage = FolderStorage(folder, quota=quota)
     storage.check_room()
     for thread in threading.enumerate():
         if thread.name == "count-storage":
@@ -45,7 +45,7 @@ def counted(folder: Path, quota: int) -> Storage:
     return storage
 
 
-def stored(storage: Storage, data: bytes = b"x") -> str | None:
+def stored(storage: FolderStorage, data: bytes = b"x") -> str | None:
     try:
         return storage.put("results", data)
     except StorageFull:
@@ -54,7 +54,7 @@ def stored(storage: Storage, data: bytes = b"x") -> str | None:
 
 @pytest.mark.parametrize("min_free", [300_000, 2**30])
 def test_what_would_take_the_last_free_bytes_of_the_disk_is_not_stored(small_disk, min_free):
-    storage = Storage(small_disk, min_free=min_free)
+    storage = FolderStorage(small_disk, min_free=min_free)
     (small_disk / "filler").write_bytes(bytes(2**20 - 120_000))
     least = min(min_free, 2**20 // 20)
     room = os.statvfs(small_disk).f_bavail * BLOCK - least
@@ -104,14 +104,23 @@ def test_where_files_were_deleted_by_hand_new_ones_are_stored_soon(tmp_path, imp
     wait_until(lambda: stored(storage) is None and len(files(tmp_path)) == 8, 10)
 
 
+def test_what_a_client_deletes_makes_room_at_once(tmp_path, monkeypatch):
+    storage = counted(tmp_path, 2 * BLOCK)
+    ids = [stored(storage), stored(storage)]
+    monkeypatch.setattr(threading.Thread, "start", lambda _: None)  # and without a count
+    assert stored(storage) is None
+    storage.delete("results", ids[0])
+    assert stored(storage) and stored(storage) is None
+
+
 @pytest.mark.parametrize("ledger", ["never made", "taken away", "cut off"])
 def test_files_that_were_there_before_count(tmp_path, ledger):
     for _ in range(5):
-        Storage(tmp_path).put("results", b"x")
+        FolderStorage(tmp_path).put("results", b"x")
     if ledger != "never made":
-        stored(Storage(tmp_path, quota=100 * BLOCK))
+        stored(FolderStorage(tmp_path, quota=100 * BLOCK))
         os.truncate(tmp_path / ".usage", 3) if ledger == "cut off" else (tmp_path / ".usage").unlink()
-    storage = Storage(tmp_path, quota=4 * BLOCK)
+    storage = FolderStorage(tmp_path, quota=4 * BLOCK)
 
     def refused() -> bool:
         try:
@@ -127,7 +136,7 @@ def test_files_that_were_there_before_count(tmp_path, ledger):
 def test_a_restart_does_not_forget_what_is_stored(tmp_path, monkeypatch):
     stored(counted(tmp_path, BLOCK))
     monkeypatch.setattr(threading.Thread, "start", lambda _: None)  # before any file has been counted
-    assert stored(Storage(tmp_path, quota=BLOCK)) is None
+    assert stored(FolderStorage(tmp_path, quota=BLOCK)) is None
 
 
 def _fill(folder: Path, quota: int, counts_are_over: Barrier) -> None:
@@ -153,13 +162,13 @@ def test_workers_that_share_the_folder_do_not_exceed_the_quota_together(tmp_path
 
 def test_a_worker_that_was_killed_over_a_photo_does_not_take_its_room_for_ever(tmp_path, impatient):
     crash = (
-        "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import Storage;"
-        f"storage = Storage(Path(sys.argv[1]), quota={2 * BLOCK});"
+        "import os, sys; from pathlib import Path; from colorize_service.server.storage.folder import FolderStorage;"
+        f"storage = FolderStorage(Path(sys.argv[1]), quota={2 * BLOCK});"
         "os.fsync = lambda _: os.kill(os.getpid(), 9); storage.put('results', b'x')"
     )
     run = subprocess.run([sys.executable, "-c", crash, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
     assert run.returncode == -9
-    storage = Storage(tmp_path, quota=2 * BLOCK)
+    storage = FolderStorage(tmp_path, quota=2 * BLOCK)
     wait_until(lambda: stored(storage) is None and len(files(tmp_path)) == 2, 10)
 
 

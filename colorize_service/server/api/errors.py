@@ -18,6 +18,7 @@ from colorize_service.inference.turn import Abandoned, Busy
 from colorize_service.server.api.schemas import Error, answer
 from colorize_service.server.storage.folder import no_space
 from colorize_service.server.storage.room import StorageFull
+from colorize_service.server.storage.store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(Abandoned, lambda _: answer(Error(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
     app.register_error_handler(StorageFull, _storage_full)
+    app.register_error_handler(StoreUnavailable, _store_unavailable)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -75,6 +77,11 @@ def _busy(error: Busy) -> Response:
 def _storage_full(error: Exception) -> Response:
     log.error("There is no room left to store pictures: %s.", error)
     return unavailable("The service has no room left to store pictures; please try again later.", STORAGE_RETRY_AFTER)
+
+
+def _store_unavailable(error: StoreUnavailable) -> Response:
+    log.error("The store of pictures is not available: %s.", error)
+    return unavailable("The service cannot reach its pictures now; please try again soon.", error.retry_after)
 
 
 def _os_error(error: OSError) -> Response:

@@ -85,7 +85,7 @@ def read_photo_or_upload() -> Photo:
     storage = parts().storage
     # Earlier versions kept what is shown and nothing else.
     data = storage.get("originals", image_id) or storage.get("uploads", image_id)
-    if data is None or not storage.find("uploads", image_id):
+    if data is None or not storage.open("uploads", image_id):
         raise NotFound("There is no upload with this image_id.")
     _held().add(len(data))
     return open_photo(data, max_pixels=parts().settings.max_pixels)

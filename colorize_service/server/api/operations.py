@@ -36,8 +36,10 @@ HEADERS = {
     "Cache-Control": _header("Who may keep the answer, and for how long."),
     "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
     "X-Robots-Tag": _header("Search engines are not to list the picture.", const="noindex"),
+    "Location": _header("Where it is.", format="uri"),
     "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
 }
+_ANY_SITE = "Cross-Origin-Resource-Policy"
 _ID = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
 
 #: Headers that a request may have.
@@ -86,8 +88,20 @@ def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str
     return {200: response}
 
 
-def picture(*headers: str) -> dict[int, Json]:
+def picture() -> dict[int, Json]:
     """What a request for a stored picture, or for a part of it, may get."""
+    return _picture()
+
+
+def public_picture() -> dict[int, Json]:
+    """The same of a picture that everybody may see."""
+    found = _response("The file is in a bucket, where the operator has chosen to send clients there.", {}, (
+        _ID, "Location", "Cache-Control", "X-Robots-Tag", _ANY_SITE,
+    ))  # fmt: skip
+    return _picture(_ANY_SITE) | {302: found}
+
+
+def _picture(*headers: str) -> dict[int, Json]:
     content = {"image/jpeg": {"schema": BINARY}}
     always = (_ID, "ETag", "Cache-Control", "Content-Disposition", "X-Content-Type-Options", "X-Robots-Tag", *headers)
     file = ("Accept-Ranges", "Last-Modified")

@@ -2,15 +2,15 @@
 
 from flask import Blueprint, Response
 
-from colorize_service.server.api.files import FOR_EVER, send_public, send_stored
-from colorize_service.server.api.operations import operation, picture
+from colorize_service.server.api.files import send_download, send_public
+from colorize_service.server.api.operations import operation, picture, public_picture
 from colorize_service.server.api.tokens import app_check_required
 
 blueprint = Blueprint("results", __name__)
 
 
 @blueprint.get("/results/<filename>")
-@operation("Pictures", picture("Cross-Origin-Resource-Policy"), errors=(404, 412, 416))
+@operation("Pictures", public_picture(), errors=(404, 412, 416))
 def result(filename: str) -> Response:
     """A result.
 
@@ -27,6 +27,4 @@ def download(file_id: str) -> Response:
 
     Never changes: the client may keep it for ever.
     """
-    response = send_stored("results", file_id, download_name=f"{file_id}.jpg")
-    response.headers["Cache-Control"] = f"private, {FOR_EVER}"
-    return response
+    return send_download("results", file_id)

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from colorize_service.server.api.files import send_public
 from colorize_service.server.api.forms import abandoned, check_room, link, read_photo, request_form
-from colorize_service.server.api.operations import operation, photo_form, picture, success
+from colorize_service.server.api.operations import operation, photo_form, public_picture, success
 from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
@@ -38,7 +38,7 @@ def upload() -> Response:
 
 
 @blueprint.get("/uploads/<filename>")
-@operation("Pictures", picture("Cross-Origin-Resource-Policy"), errors=(404, 412, 416))
+@operation("Pictures", public_picture(), errors=(404, 412, 416))
 def uploaded(filename: str) -> Response:
     """An uploaded picture.
 

@@ -10,6 +10,7 @@ from colorize_service.inference.model import Model, Setup
 from colorize_service.server import api, logs, origins, web
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
+from colorize_service.server.delete_tokens import DeleteTokens
 from colorize_service.server.engine import Engine
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
         origins=origins.for_flask_cors(settings.cors_origins),
         send_wildcard=True,
         max_age=86400,
-        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
+        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Delete-Token", "X-Request-ID"],
     )
 
     wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout)
@@ -52,10 +53,12 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _parts(settings: Settings) -> Parts:
-    metrics = Metrics()
+    metrics, storage = Metrics(), open_storage(settings)
+    secret = settings.delete_secret
     return Parts(
         settings=settings,
-        storage=open_storage(settings),
+        storage=storage,
+        delete_tokens=DeleteTokens(secret.get_secret_value() if secret else None, storage),
         engine=_engine(settings, metrics),
         upload_queue=_queue(settings, metrics.watch("upload")),
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),

@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from colorize_service.server.app_check import AppCheckVerifier
+from colorize_service.server.delete_tokens import DeleteTokens
 from colorize_service.server.engine import Engine
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
@@ -28,6 +29,7 @@ class Parts:
 
     settings: Settings
     storage: Storage
+    delete_tokens: DeleteTokens
     engine: Engine
     upload_queue: WorkQueue
     held_bytes: HeldBytes

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -23,7 +31,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 # Whose values may be credentials, or have some in them by mistake.
-_PRIVATE = {"storage_url"}
+_PRIVATE = {"delete_secret", "storage_url"}
 
 
 class SettingsError(Exception):
@@ -118,6 +126,12 @@ class Settings(BaseSettings):
     )
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
+    )
+    delete_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Secret, at least 32 characters, of which the tokens are made that let clients delete their "
+        "pictures; another one makes those before void. Unset: a random one, kept beside the pictures.",
     )
     storage_min_free: int = Field(
         default=256 * 2**20,

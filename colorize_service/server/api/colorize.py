@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from flask import Blueprint, Response
 
+from colorize_service.server.api.deleting import token_of
 from colorize_service.server.api.forms import abandoned, check_room, link, read_photo_or_upload
 from colorize_service.server.api.operations import Json, operation, photo_form, success
 from colorize_service.server.api.options import option_fields, read_options
@@ -31,7 +32,9 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
 @blueprint.post("/colorize")
 @operation(
     "Photos",
-    success(Colorized, links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}),
+    success(
+        Colorized, "X-Delete-Token", links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}
+    ),
     errors=(401, 404, 413, 415, 499),
     body=_form,
 )
@@ -68,7 +71,8 @@ def colorize() -> Response:
             download_url=link(f"results/{filename}"),
             api_download_url=link(f"download/{result_id}"),
             filename=filename,
-        )
+        ),
+        headers=token_of("results", result_id),
     )
 
 

@@ -15,6 +15,7 @@ from colorize_service.inference.model import KINDS, model_class
 from colorize_service.server.api.files import conditional
 from colorize_service.server.api.operations import (
     ANYWHERE,
+    CONDITIONS,
     ERRORS,
     HEADERS,
     PARAMETERS,
@@ -95,7 +96,7 @@ def _operation(
     guarded = 401 in operation.errors and settings.app_check
     errors = {*operation.errors, *ANYWHERE} - (set() if guarded else {401})
     responses = {status: ref("responses", str(status)) for status in errors} | dict(operation.answers)
-    asks = PARAMETERS if 206 in operation.answers else ["X-Request-ID"]
+    asks = ["X-Request-ID", *(CONDITIONS if 206 in operation.answers else ()), *operation.asks]
     in_path = {"in": "path", "required": True}
     summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
     return {

@@ -36,6 +36,9 @@ HEADERS = {
     "Cache-Control": _header("Who may keep the answer, and for how long."),
     "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
     "X-Robots-Tag": _header("Search engines are not to list the picture.", const="noindex"),
+    "X-Delete-Token": _header(
+        "Lets the client delete the picture again: to be kept as secret as the picture.", pattern="^[0-9a-f]{64}$"
+    ),
     "Location": _header("Where it is.", format="uri"),
     "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
 }
@@ -54,9 +57,12 @@ PARAMETERS = {
         ("If-Modified-Since", "A date: `304` if the file is not newer."),
         ("If-Match", "Entity tags: `412` if the file's is not among them."),
         ("Range", "Bytes to send, such as `bytes=0-999`: `206`, or `416` if the file has none of them."),
+        ("X-Delete-Token", "The one that came with the picture."),
         ("If-Range", "An entity tag or date: the range counts only if the file is still that one."),
     )
 }
+#: Those of a request for a file.
+CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "Range", "If-Range")
 
 
 def ref(kind: str, name: str) -> Json:
@@ -101,6 +107,11 @@ def public_picture() -> dict[int, Json]:
     return _picture(_ANY_SITE) | {302: found}
 
 
+def deleted() -> dict[int, Json]:
+    """The answer to a request that has deleted something."""
+    return {204: _response("It is gone.", {}, (_ID,))}
+
+
 def _picture(*headers: str) -> dict[int, Json]:
     content = {"image/jpeg": {"schema": BINARY}}
     always = (_ID, "ETag", "Cache-Control", "Content-Disposition", "X-Content-Type-Options", "X-Robots-Tag", *headers)
@@ -119,6 +130,7 @@ def _error(description: str, *headers: str) -> Json:
 ERRORS = {
     400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
     401: _error("The App Check token is missing, malformed, expired, foreign or spent.", _ID),
+    403: _error("The `X-Delete-Token` is missing, or is not that of this picture.", _ID),
     404: _error("There is nothing at this address, or no upload with this id."),
     408: _error("The request took too long to arrive; from a proxy in front."),
     412: _error("The file is not the one that `If-Match` names.", _ID),
@@ -166,6 +178,7 @@ class Operation:
     answers: Mapping[int, Json]
     errors: tuple[int, ...]
     body: RequestBody | None
+    asks: tuple[str, ...]
 
 
 _OPERATIONS: dict[Callable[..., Any], Operation] = {}
@@ -173,7 +186,12 @@ operation_of = _OPERATIONS.get
 
 
 def operation(
-    tag: str, answers: Mapping[int, Json], *, errors: tuple[int, ...] = (), body: RequestBody | None = None
+    tag: str,
+    answers: Mapping[int, Json],
+    *,
+    errors: tuple[int, ...] = (),
+    body: RequestBody | None = None,
+    asks: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     """Put a view into the document. It stands between the view's route and its other decorators.
 
@@ -184,10 +202,11 @@ def operation(
         answers: by status; beside :data:`ERRORS`, or in their place.
         errors: statuses in :data:`ERRORS`, beside those of :data:`ANYWHERE`. 401 is that of a view that needs a token.
         body: what the request has.
+        asks: headers in :data:`PARAMETERS` that it may have, beside its id and those that any request for a file may.
     """
 
     def describe(view: View) -> View:
-        _OPERATIONS[view] = Operation(tag, answers, errors, body)
+        _OPERATIONS[view] = Operation(tag, answers, errors, body, asks)
         return view
 
     return describe

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response
 
+from colorize_service.server.api.deleting import delete_public
 from colorize_service.server.api.files import send_download, send_public
-from colorize_service.server.api.operations import operation, picture, public_picture
+from colorize_service.server.api.operations import deleted, operation, picture, public_picture
 from colorize_service.server.api.tokens import app_check_required
 
 blueprint = Blueprint("results", __name__)
@@ -17,6 +18,16 @@ def result(filename: str) -> Response:
     Public, so that it can be shown in an `<img>` on any site. Never changes: may be kept for ever.
     """
     return send_public("results", filename)
+
+
+@blueprint.delete("/results/<filename>")
+@operation("Pictures", deleted(), errors=(403, 404), asks=("X-Delete-Token",))
+def delete_result(filename: str) -> Response:
+    """Delete a result.
+
+    Caches may keep it as long as they were told.
+    """
+    return delete_public("results", filename)
 
 
 @blueprint.get("/download/<file_id>")

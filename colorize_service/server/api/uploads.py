@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response
 
+from colorize_service.server.api.deleting import delete_public, token_of
 from colorize_service.server.api.files import send_public
 from colorize_service.server.api.forms import abandoned, check_room, link, read_photo, request_form
-from colorize_service.server.api.operations import operation, photo_form, public_picture, success
+from colorize_service.server.api.operations import deleted, operation, photo_form, public_picture, success
 from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
@@ -15,7 +16,7 @@ blueprint = Blueprint("uploads", __name__)
 @blueprint.post("/upload")
 @operation(
     "Photos",
-    success(Uploaded, links={"uploaded": ("filename", "filename")}),
+    success(Uploaded, "X-Delete-Token", links={"uploaded": ("filename", "filename")}),
     errors=(401, 413, 415, 499),
     body=lambda settings, _: photo_form(settings, {}, required=True),
 )
@@ -34,7 +35,10 @@ def upload() -> Response:
         jpeg = photo.jpeg(settings.jpeg_quality)
     image_id = parts().storage.put_all({"originals": request_form().photo or b"", "uploads": jpeg})
     filename = f"{image_id}.jpg"
-    return answer(Uploaded(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename))
+    return answer(
+        Uploaded(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename),
+        headers=token_of("uploads", image_id),
+    )
 
 
 @blueprint.get("/uploads/<filename>")
@@ -45,3 +49,13 @@ def uploaded(filename: str) -> Response:
     Public, as the results are. Never changes: may be kept for ever.
     """
     return send_public("uploads", filename)
+
+
+@blueprint.delete("/uploads/<filename>")
+@operation("Pictures", deleted(), errors=(403, 404), asks=("X-Delete-Token",))
+def delete_upload(filename: str) -> Response:
+    """Delete an uploaded picture.
+
+    With all that was kept of it. Results that were made of it stay. Caches may keep it as long as they were told.
+    """
+    return delete_public("uploads", filename, beside="originals")

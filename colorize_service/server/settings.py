@@ -3,7 +3,7 @@
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,10 +28,6 @@ APP_CHECK_JWKS_URL = "https://firebaseappcheck.googleapis.com/v1/jwks"
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-# Whose values may be credentials, or have some in them by mistake.
-_PRIVATE = {"delete_secret", "storage_url"}
 
 
 class SettingsError(Exception):
@@ -126,6 +122,13 @@ class Settings(BaseSettings):
     )
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
+    )
+    retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=36500,
+        description="Days for which uploads and results are kept; `colorize clean` deletes what is older. Unset: for "
+        "ever.",
     )
     delete_secret: SecretStr | None = Field(
         default=None,
@@ -350,20 +353,28 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def lifetime(self) -> float | None:
+        """Seconds for which pictures are kept; None: for ever."""
+        return None if self.retention_days is None else self.retention_days * 24 * 3600
+
+    @property
     def missing_for_page(self) -> list[str]:
         """The variables without which the page cannot get App Check tokens."""
         needed = ("firebase_web_api_key", "firebase_web_app_id", "recaptcha_site_key")
         return [name.upper() for name in needed if self.app_check and not getattr(self, name)]
 
     @classmethod
-    def load(cls) -> "Settings":
+    def load(cls, **values: Any) -> "Settings":
         """Read the environment.
+
+        Args:
+            values: of fields, instead of those in the environment.
 
         Raises:
             SettingsError: with one line for each variable that cannot be used, and what it takes.
         """
         try:
-            return cls()
+            return cls(**values)
         except ValidationError as error:
             items = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
             raise SettingsError("\n".join(_sentence(cls, item) for item in items)) from None
@@ -374,5 +385,8 @@ def _sentence(settings: type[Settings], item: ErrorDetails) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0])
-    value = "…" if name in _PRIVATE else os.environ.get(name.upper(), item["input"])
-    return f"{name.upper()}={value}: {message}. {settings.model_fields[name].description}"
+    field = settings.model_fields[name]
+    # An address of a bucket may have credentials in it by mistake.
+    secret = name == "storage_url" or SecretStr in (field.annotation, *get_args(field.annotation))
+    value = "" if secret else f"={os.environ.get(name.upper(), item['input'])}"
+    return f"{name.upper()}{value}: {message}. {field.description}"

@@ -12,14 +12,14 @@ def open_storage(settings: Settings) -> Storage:
         SettingsError: if it cannot be used.
     """
     if settings.storage_url is not None:
-        return _bucket(settings.storage_url)
+        return _bucket(settings.storage_url, settings.lifetime)
     try:
-        return FolderStorage(settings.storage_dir, settings.storage_min_free, settings.storage_quota)
+        return FolderStorage(settings.storage_dir, settings.storage_min_free, settings.storage_quota, settings.lifetime)
     except OSError as error:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
-def _bucket(url: str) -> Storage:
+def _bucket(url: str, lifetime: float | None) -> Storage:
     try:
         from colorize_service.server.storage.bucket import BucketStorage
     except ImportError as error:
@@ -28,6 +28,6 @@ def _bucket(url: str) -> Storage:
             "pip install '.[server,fleet]'"
         ) from error
     try:
-        return BucketStorage(url)
+        return BucketStorage(url, lifetime)
     except ValueError as error:
         raise SettingsError(f"STORAGE_URL: {error}.") from None

@@ -1,5 +1,6 @@
 """Pictures in a bucket: they are stored, found, read in part and deleted as in a folder; failures differ."""
 
+import json
 import re
 import threading
 import uuid
@@ -10,13 +11,14 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
+from colorize_service.server.cleaning import clean
 from colorize_service.server.storage import bucket
 from colorize_service.server.storage.bucket import BucketStorage
-from colorize_service.server.storage.store import StoreUnavailable
+from colorize_service.server.storage.store import PRIVATE, PUBLIC, StoreUnavailable
 from tests.support import buckets
 from tests.support.buckets import BUCKET, KEY, SECRET, Failing
 from tests.support.http import NO_SUCH_ID
-from tests.support.service import free_port, wait_until
+from tests.support.service import ROOT, free_port, wait_until
 
 S3 = {"region_name": "us-east-1", "aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
 
@@ -195,3 +197,23 @@ def test_a_store_that_nobody_reaches_says_so_soon_and_is_believed_when_it_is_bac
     with Failing(lambda *_: (200, b"<ListBucketResult></ListBucketResult>")) as server:
         storage._impatient = opened(server.settings)._impatient
         wait_until(lambda: storage.problem() is None, 5)
+
+
+def test_what_is_too_old_is_cleaned_from_a_bucket_and_the_secret_is_not(server, opened):
+    storage = opened(server.settings)
+    secret, kept = storage.secrets(), storage.put("inbox", b"x")
+    storage.put_all({"originals": b"12", "uploads": b"123", "results": b"1234"})
+    before = {name: (sums.files, sums.size) for name, sums in clean(storage, -60, dry_run=True).items()}
+    assert before == {"uploads": (1, 3), "results": (1, 4), "originals": (1, 2), "inbox": (0, 0)}
+    clean(storage, -60)
+    assert not [found for name in before for found in storage.files(name) if found.file_id != kept]
+    assert storage.get("inbox", kept) == b"x" and opened(server.settings).secrets() == secret
+
+
+def test_the_rules_for_a_bucket_that_cleans_itself_are_well_formed_and_name_all_but_the_secret(moto):
+    rules = json.loads((ROOT / "deploy" / "bucket-lifecycle.json").read_text())
+    client = boto3.client("s3", endpoint_url=moto.url, **S3)
+    client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=rules)
+    stored = client.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    ends = {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in stored if rule["Status"] == "Enabled"}
+    assert ends == {f"colorize/{name}/": 1 if name == "inbox" else 30 for name in (*PUBLIC, *PRIVATE)}

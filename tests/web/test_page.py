@@ -235,7 +235,7 @@ def test_several_photos_are_a_strip_with_a_progress_for_each(service, visitor, p
     first = visitor.result
     items.nth(1).click()
     assert visitor.result != first and Image.open(io.BytesIO(stored(visitor))).size == (451, 300)
-    visitor.page.get_by_role("button", name="Remove this photo").click()
+    visitor.page.get_by_role("button", name="Delete this photo").click()
     expect(items).to_have_count(2)
 
 

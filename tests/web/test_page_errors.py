@@ -79,3 +79,10 @@ def test_an_upload_that_was_cleared_away_is_sent_again(service, visitor, photo_p
     visitor.page.get_by_label("Strength of the colours").fill("0.5")
     expect(visitor.page.locator("#after")).not_to_have_attribute("src", first)
     assert sum(address.endswith("/upload") for address in visitor.requests) == 2
+
+
+def test_work_can_be_cancelled_while_the_page_does_not_know_the_services_limits(visit, service, photo_path):
+    visitor = visit(service.url, prepare=lambda context: context.route("**/page/settings.json", lambda _: None))
+    visitor.choose(photo_path)
+    visitor.page.get_by_role("button", name="Cancel").click()
+    expect(visitor.page.locator("#status")).to_have_text("Cancelled.")

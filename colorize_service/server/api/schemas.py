@@ -129,9 +129,11 @@ class PageAppCheck(Body):
 
 
 class PageSettings(Body):
-    """What the page for people must know. ``app_check`` is None where nobody needs a token."""
+    """What the page for people must know. ``app_check`` is None where nobody needs a token, ``retention_days`` where
+    photos are kept for ever."""
 
     max_upload_bytes: int
+    retention_days: float | None
     app_check: PageAppCheck | MissingSettings | None
 
 

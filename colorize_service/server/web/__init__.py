@@ -56,9 +56,12 @@ def file(name: str) -> Response:
 
 @blueprint.get("/page/settings.json")
 def settings() -> Response:
-    """What the page must know: the limit in bytes, and how it gets App Check tokens or what is missing for that."""
+    """What the page must know: the limit in bytes, how long photos are kept, and how it gets App Check tokens or what
+    is missing for that."""
     known = parts().settings
-    body = PageSettings(max_upload_bytes=known.max_upload_bytes, app_check=_app_check(known))
+    body = PageSettings(
+        max_upload_bytes=known.max_upload_bytes, retention_days=known.retention_days, app_check=_app_check(known)
+    )
     return answer(body, headers={"Cache-Control": "no-cache"})
 
 

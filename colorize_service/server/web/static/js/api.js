@@ -2,6 +2,9 @@
 
 import { freshToken, token } from "./tokens.js";
 
+/** The reason to abort a request whose answer nobody needs but to delete what it stored: once sent, it goes on to its end. */
+export const DISCARDED = new DOMException("The photo was deleted.", "AbortError");
+
 const LONGEST = 5 * 60_000; // milliseconds for which a busy service is asked again
 
 /** What the service answered that is no success, or that it did not answer (status 0). */
@@ -26,7 +29,7 @@ export async function get(path) {
  * @param {Object<string, string|Blob>} fields
  * @param {{signal: AbortSignal, onSent?: (share: number) => void,
  *   onBusy?: (detail: string, seconds: number) => void}} how
- * @returns {Promise<object>} the answer
+ * @returns {Promise<object>} the answer, with the token to delete what it stored as `deleteToken`
  * @throws {ServiceError}
  */
 export async function post(path, fields, { signal, onSent, onBusy }) {
@@ -49,6 +52,26 @@ export async function post(path, fields, { signal, onSent, onBusy }) {
   }
 }
 
+/**
+ * Deletes what the service has stored; it may be gone already.
+ * @param {string} path @param {string} deleteToken
+ * @throws {ServiceError}
+ */
+export async function erase(path, deleteToken) {
+  const since = performance.now();
+  for (;;) {
+    const response = await fetch(path, { method: "DELETE", headers: { "X-Delete-Token": deleteToken }, keepalive: true })
+      .catch(() => { throw new ServiceError(UNREACHABLE); });
+    if (response.ok || response.status === 404) return;
+    const retryAfter = Number(response.headers.get("Retry-After"));
+    if (response.status !== 503 || !retryAfter || performance.now() - since > LONGEST) {
+      const answer = await response.json().catch(() => null);
+      throw new ServiceError(answer?.detail ?? unexpected(response.status), response.status);
+    }
+    await pause(1000 * retryAfter);
+  }
+}
+
 /** One request. XMLHttpRequest, because fetch cannot tell how much of a body has been sent. */
 function send(path, form, appCheckToken, signal, onSent) {
   return new Promise((resolve, reject) => {
@@ -58,21 +81,32 @@ function send(path, form, appCheckToken, signal, onSent) {
     request.responseType = "text";
     if (appCheckToken) request.setRequestHeader("X-Firebase-AppCheck", appCheckToken);
     request.upload.onprogress = (event) => onSent?.(event.loaded / event.total);
-    request.upload.onload = () => onSent?.(1);
+    let sent = false;
+    request.upload.onload = () => {
+      sent = true;
+      onSent?.(1);
+    };
     request.onload = () => {
       const answer = parsed(request.responseText);
-      if (request.status === 200 && answer) resolve(answer);
-      else reject(new ServiceError(answer?.detail ?? `The service answered with the status ${request.status}.`,
-        request.status, Number(request.getResponseHeader("Retry-After"))));
+      if (request.status === 200 && answer) {
+        resolve({ ...answer, deleteToken: request.getResponseHeader("X-Delete-Token") });
+      } else {
+        reject(new ServiceError(answer?.detail ?? unexpected(request.status), request.status,
+          Number(request.getResponseHeader("Retry-After"))));
+      }
     };
-    request.onerror = () => reject(new ServiceError("The service cannot be reached. Is this device online?"));
+    request.onerror = () => reject(new ServiceError(UNREACHABLE));
     signal.addEventListener("abort", () => {
+      if (sent && signal.reason === DISCARDED) return;
       request.abort();
       reject(signal.reason);
     }, { once: true });
     request.send(form);
   });
 }
+
+const UNREACHABLE = "The service cannot be reached. Is this device online?";
+const unexpected = (status) => `The service answered with the status ${status}.`;
 
 function parsed(text) {
   try {
@@ -90,11 +124,11 @@ async function countDown(seconds, signal, say) {
   }
 }
 
-/** @param {number} milliseconds @param {AbortSignal} signal */
+/** @param {number} milliseconds @param {AbortSignal} [signal] */
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     }, { once: true });

@@ -9,6 +9,7 @@ import { Picture } from "./picture.js";
 import { listen } from "./sources.js";
 import { showStrip } from "./strip.js";
 import { useAppCheck } from "./tokens.js";
+import { kept } from "./words.js";
 
 const UNREACHABLE = "The service cannot be reached. Reload the page to try again.";
 
@@ -24,6 +25,7 @@ const limit = settings.then((known) => {
   if (!known) notice(UNREACHABLE);
   else if (known.app_check?.missing) refuse(known.app_check.missing);
   else useAppCheck(known.app_check);
+  if (known) $("kept").textContent = kept(known.retention_days);
   $("recaptcha-terms").hidden = !known?.app_check?.firebase;
   return known?.max_upload_bytes ?? Infinity;
 });
@@ -82,7 +84,9 @@ function show(picture) {
 }
 
 function remove() {
-  selected.dispose();
+  notice();
+  const { name } = selected;
+  selected.discard().catch((error) => notice(`${name} is gone from this page, but not from the service. ${error.message}`));
   const at = pictures.indexOf(selected);
   pictures = pictures.filter((picture) => picture !== selected);
   if (pictures.length) select(pictures[Math.min(at, pictures.length - 1)]);

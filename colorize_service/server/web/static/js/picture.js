@@ -1,6 +1,6 @@
 /** One photo on its way: sent once, coloured as often as its settings change. */
 
-import { post, ServiceError } from "./api.js";
+import { DISCARDED, erase, post, ServiceError } from "./api.js";
 import { decoded } from "./dom.js";
 import { Queue } from "./queue.js";
 import { megabytes } from "./words.js";
@@ -35,7 +35,9 @@ export class Picture extends EventTarget {
   #at = 0;
   #tag = null;
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
+  #stored = []; // what the service has of it: paths, and the tokens to delete them
   #controller = null;
+  #work = null;
   #timer = 0;
 
   /** @param {File} file @param {Promise<number>} most bytes that the service takes */
@@ -108,7 +110,11 @@ export class Picture extends EventTarget {
   }
 
   /** Colours it with its present settings; what is under way for older ones is given up. */
-  async work() {
+  work() {
+    return this.#work = this.#attempt();
+  }
+
+  async #attempt() {
     clearTimeout(this.#timer);
     this.#controller?.abort();
     const controller = this.#controller = new AbortController();
@@ -137,16 +143,28 @@ export class Picture extends EventTarget {
     this.#controller?.abort();
   }
 
-  /** Gives up what is under way and frees what the browser keeps for it. */
-  dispose() {
-    this.cancel();
+  /**
+   * Frees what the browser keeps for it, and deletes what the service does.
+   * @throws {ServiceError} if the service did not do that
+   */
+  async discard() {
+    clearTimeout(this.#timer);
+    this.#controller?.abort(DISCARDED);
     this.#controller = null;
     if (this.url.startsWith("blob:")) URL.revokeObjectURL(this.url);
+    await this.#work; // what was sent is stored in the end
+    await Promise.all(this.#stored.map(({ path, token }) => erase(path, token)));
+  }
+
+  #keep(path, token) {
+    this.#stored.push({ path, token });
+    return path;
   }
 
   async #coloured(settings, signal, say) {
     const answer = await this.#colorize(settings, signal, say);
-    const src = `results/${answer.filename}`;
+    const src = this.#keep(`results/${answer.filename}`, answer.deleteToken);
+    signal.throwIfAborted();
     await decoded(src).catch(() => {
       throw new ServiceError("The result is there but could not be loaded.");
     });
@@ -170,14 +188,16 @@ export class Picture extends EventTarget {
   }
 
   async #upload(signal, say) {
-    const [size, most] = [this.#file.size, await this.#most];
+    const [size, most] = [this.#file.size, await unlessAborted(this.#most, signal)];
     if (size > most) {
       throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`);
     }
     const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
     onSent(0);
     const answer = await post("upload", { file: this.#file }, { signal, onSent, onBusy: busy(say) });
-    if (!this.url) await this.#show(`uploads/${answer.filename}`);
+    const shown = this.#keep(`uploads/${answer.filename}`, answer.deleteToken);
+    signal.throwIfAborted();
+    if (!this.url) await this.#show(shown);
     return answer.image_id;
   }
 
@@ -190,5 +210,10 @@ export class Picture extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+/** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
+const unlessAborted = (promise, signal) => Promise.race([promise, new Promise((_, reject) => {
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+})]);
 
 const busy = (say) => (detail, seconds) => say({ kind: "busy", detail, seconds });

@@ -36,6 +36,15 @@ function duration(seconds) {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
+/** How long the service keeps photos. @param {number?} days null: for ever */
+export function kept(days) {
+  const unless = "unless you delete it before you leave this page.";
+  if (days === null) return `It is kept without a limit in time, ${unless}`;
+  const [count, unit] = days < 2 ? [days * 24, "hour"] : [days, "day"];
+  const number = Number(count.toFixed(count < 2 ? 1 : 0));
+  return `It is kept for ${number} ${unit}${number === 1 ? "" : "s"}, ${unless}`;
+}
+
 /** @param {number} bytes */
 export function megabytes(bytes) {
   return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;

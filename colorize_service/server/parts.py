@@ -1,10 +1,11 @@
 """The parts of the application, and the one way from a request to them."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
 
+from colorize_service.server.answers import Answers
 from colorize_service.server.app_check import AppCheckVerifier
 from colorize_service.server.engine import Engine
 from colorize_service.server.held_bytes import HeldBytes
@@ -12,6 +13,9 @@ from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings
 from colorize_service.server.storage.folder import Storage
+
+if TYPE_CHECKING:
+    from colorize_service.server.rates import Rates
 
 _NAME = "colorize"
 
@@ -24,6 +28,8 @@ class Parts:
         app_check: verifies tokens; None if everybody is served.
         upload_queue: turns of uploads; those of photos to colorize are the engine's.
         held_bytes: what requests hold of photos.
+        answers: those that repeated requests get.
+        rates: how many photos each app may send; None: as many as it likes.
     """
 
     settings: Settings
@@ -33,6 +39,8 @@ class Parts:
     held_bytes: HeldBytes
     metrics: Metrics
     app_check: AppCheckVerifier | None
+    answers: Answers
+    rates: "Rates | None"
 
 
 def install(app: Flask, parts: Parts) -> None:

@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         default=[], description="Origins whose pages may show this one in a frame, separated by commas; unset: none."
     )
 
+    rate_limit: str | None = Field(
+        default=None,
+        description="Most photos and uploads of each app, or of each address without App Check, such as "
+        "`60/minute; 1000/day`; beyond: `429`. Each worker counts on its own. Unset: no limit.",
+    )
+
     storage_dir: Path = Field(
         default=Path("data"), description="Folder for uploads and results; shared by all replicas."
     )
@@ -257,6 +263,15 @@ class Settings(BaseSettings):
         for each in value:
             if not is_origin(each):
                 raise ValueError(f"{each} is no origin, such as https://example.com or http://localhost:3000")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        if value is not None:
+            from colorize_service.server.rates import check_rate  # here: its libraries are for those who set a rate
+
+            check_rate(value)
         return value
 
     @field_validator("guidance_interval")

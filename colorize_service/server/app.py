@@ -1,6 +1,7 @@
 """The service's application."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask_cors import CORS
@@ -8,6 +9,7 @@ from flask_cors import CORS
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Model, Setup
 from colorize_service.server import api, logs, origins, web
+from colorize_service.server.answers import AnswersInFolder
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.delete_tokens import DeleteTokens
@@ -20,6 +22,9 @@ from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings, SettingsError
 from colorize_service.server.stores import open_storage
 
+if TYPE_CHECKING:
+    from colorize_service.server.rates import Rates
+
 
 def create_app(settings: Settings) -> Flask:
     """Wire the parts. The model is loaded in the background from the first request on, or by ``engine.start()``.
@@ -30,7 +35,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.url_map.merge_slashes = False  # a redirect would be an answer that is no JSON
-    parts = _parts(settings)
+    parts = _parts(app, settings)
     install(app, parts)
 
     logs.init_app(app)
@@ -43,7 +48,9 @@ def create_app(settings: Settings) -> Flask:
         origins=origins.for_flask_cors(settings.cors_origins),
         send_wildcard=True,
         max_age=86400,
-        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Delete-Token", "X-Request-ID"],
+        expose_headers=[
+            *("Content-Disposition", "ETag", "Idempotent-Replayed", "Retry-After", "X-Delete-Token", "X-Request-ID")
+        ],
     )
 
     wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout)
@@ -52,7 +59,7 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _parts(settings: Settings) -> Parts:
+def _parts(app: Flask, settings: Settings) -> Parts:
     metrics, storage = Metrics(), open_storage(settings)
     secret = settings.delete_secret
     return Parts(
@@ -64,6 +71,8 @@ def _parts(settings: Settings) -> Parts:
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
         app_check=_verifier(settings),
+        answers=AnswersInFolder(settings.storage_dir / ".answers"),
+        rates=_rates(app, settings),
     )
 
 
@@ -80,6 +89,14 @@ def _engine(settings: Settings, metrics: Metrics) -> Engine:
 
 def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:
     return WorkQueue(settings.max_in_work, settings.max_waiting, settings.queue_timeout, changed)
+
+
+def _rates(app: Flask, settings: Settings) -> "Rates | None":
+    if settings.rate_limit is None:
+        return None
+    from colorize_service.server.rates import Rates
+
+    return Rates(app, settings.rate_limit)
 
 
 def _verifier(settings: Settings) -> AppCheckVerifier | None:

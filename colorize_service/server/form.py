@@ -6,7 +6,9 @@ it declares. Only the fields that mean something are kept; others are passed ove
 
 import binascii
 import codecs
+import hashlib
 import io
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -108,6 +110,12 @@ class Form:
         self._texts: dict[str, _Field] = {}
         for each in texts:
             self._texts.setdefault(each.name, each)
+
+    def digest(self, purpose: str) -> str:
+        """SHA-256 of all that counts, in hexadecimal digits: the same for the same fields, however they were sent."""
+        photo = None if self.photo is None else hashlib.sha256(self.photo).hexdigest()
+        texts = sorted((name, field.content.hex()) for name, field in self._texts.items())
+        return hashlib.sha256(json.dumps([purpose, photo, texts]).encode()).hexdigest()
 
     def text(self, name: str) -> str:
         """The text of a field, the first of several; empty where it is missing.

@@ -1,10 +1,11 @@
 """The parts of the application, and the one way from a request to them."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
 
+from colorize_service.server.answers import Answers
 from colorize_service.server.app_check import AppCheckVerifier
 from colorize_service.server.delete_tokens import DeleteTokens
 from colorize_service.server.engine import Engine
@@ -13,6 +14,9 @@ from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings
 from colorize_service.server.storage.store import Storage
+
+if TYPE_CHECKING:
+    from colorize_service.server.rates import Rates
 
 _NAME = "colorize"
 
@@ -25,6 +29,8 @@ class Parts:
         app_check: verifies tokens; None if everybody is served.
         upload_queue: turns of uploads; those of photos to colorize are the engine's.
         held_bytes: what requests hold of photos.
+        answers: those that repeated requests get.
+        rates: how many photos each app may send; None: as many as it likes.
     """
 
     settings: Settings
@@ -35,6 +41,8 @@ class Parts:
     held_bytes: HeldBytes
     metrics: Metrics
     app_check: AppCheckVerifier | None
+    answers: Answers
+    rates: "Rates | None"
 
 
 def install(app: Flask, parts: Parts) -> None:

@@ -11,7 +11,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -108,6 +107,12 @@ class Settings(BaseSettings):
         list[Annotated[str, Field(pattern=r"^https?://[^\s;,]+$")]], NoDecode, BeforeValidator(_comma_separated)
     ] = Field(
         default=[], description="Origins whose pages may show this one in a frame, separated by commas; unset: none."
+    )
+
+    rate_limit: str | None = Field(
+        default=None,
+        description="Most photos and uploads of each app, or of each address without App Check, such as "
+        "`60/minute; 1000/day`; beyond: `429`. Each worker counts on its own. Unset: no limit.",
     )
 
     storage_url: str | None = Field(
@@ -290,6 +295,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{each} is no origin, such as https://example.com or http://localhost:3000")
         return value
 
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        if value is not None:
+            from colorize_service.server.rates import check_rate  # here: its libraries are for those who set a rate
+
+            check_rate(value)
+        return value
+
     @field_validator("guidance_interval")
     @classmethod
     def _rising(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -309,10 +323,8 @@ class Settings(BaseSettings):
 
     @field_validator("storage_dir")
     @classmethod
-    def _writable_folder(cls, value: Path, known: ValidationInfo) -> Path:
+    def _writable_folder(cls, value: Path) -> Path:
         value = value.absolute()
-        if known.data.get("storage_url"):
-            return value  # nothing is stored there
         try:
             value.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -9,6 +9,7 @@ from colorize_service.server.api.deleting import token_of
 from colorize_service.server.api.forms import abandoned, check_room, link, read_photo_or_upload
 from colorize_service.server.api.operations import Json, operation, photo_form, success
 from colorize_service.server.api.options import option_fields, read_options
+from colorize_service.server.api.repeats import once
 from colorize_service.server.api.schemas import UUID4, Colorized, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.logs import note
@@ -29,16 +30,24 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
     return photo_form(settings, {"image_id": image_id} | option_fields(settings, takes), required=False)
 
 
+def _check() -> None:
+    """Refuse, before a photo is read, one that could not be colorized or stored."""
+    parts().engine.loaded()  # raises while there is no model
+    parts().engine.check_queue()
+    check_room()
+
+
 @blueprint.post("/colorize")
 @operation(
     "Photos",
     success(
         Colorized, "X-Delete-Token", links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}
     ),
-    errors=(401, 404, 413, 415, 499),
+    errors=(401, 404, 413, 415, 422, 429, 499),
     body=_form,
 )
 @app_check_required
+@once(_check)
 def colorize() -> Response:
     """Colorize a photo.
 
@@ -46,9 +55,7 @@ def colorize() -> Response:
     same photo with the same fields gives the same result. It takes seconds; requests may queue.
     """
     engine, metrics = parts().engine, parts().metrics
-    colorizer = engine.colorizer  # raises while there is no model
-    engine.check_queue()  # before a photo is read that would be refused
-    check_room()
+    colorizer = engine.colorizer
     photo, options = read_photo_or_upload(), read_options()
     came = time.perf_counter()
     with engine.turn(abandoned()) as turn:

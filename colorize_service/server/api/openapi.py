@@ -24,6 +24,7 @@ from colorize_service.server.api.operations import (
     operation_of,
     ref,
 )
+from colorize_service.server.api.repeats import HEADER as REPEATED
 from colorize_service.server.api.schemas import ANSWERS, Filename, Id
 from colorize_service.server.app_check import HEADER
 from colorize_service.server.parts import parts, parts_of
@@ -96,7 +97,11 @@ def _operation(
     guarded = 401 in operation.errors and settings.app_check
     errors = {*operation.errors, *ANYWHERE} - (set() if guarded else {401})
     responses = {status: ref("responses", str(status)) for status in errors} | dict(operation.answers)
-    asks = ["X-Request-ID", *(CONDITIONS if 206 in operation.answers else ()), *operation.asks]
+    asks = ["X-Request-ID", *operation.asks]
+    if 206 in operation.answers:
+        asks += CONDITIONS
+    elif 422 in operation.errors:
+        asks.append(REPEATED)
     in_path = {"in": "path", "required": True}
     summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
     return {

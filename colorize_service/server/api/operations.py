@@ -43,10 +43,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": _header("Pages of any site may show the picture.", const="cross-origin"),
 }
 _ANY_SITE = "Cross-Origin-Resource-Policy"
+#: Those that no answer always has.
+_SOMETIMES = {"Idempotent-Replayed": _header("The answer is an earlier request's with this key.", const="true")}
 _ID = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
 
 #: Headers that a request may have.
-PARAMETERS = {
+PARAMETERS: Json = {
     name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
     for name, description in (
         (
@@ -64,6 +66,14 @@ PARAMETERS = {
 #: Those of a request for a file.
 CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "Range", "If-Range")
 
+PARAMETERS["Idempotency-Key"] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "New for each request: if it is sent again with the same fields within 24 hours, the work is not "
+    "done again, and the answer is the first one's.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+
 
 def ref(kind: str, name: str) -> Json:
     """A reference to a part in ``components``."""
@@ -72,7 +82,7 @@ def ref(kind: str, name: str) -> Json:
 
 def _response(description: str, content: Json, always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> Json:
     headers = {name: ref("headers", name) for name in always}
-    headers |= {name: HEADERS[name] | {"required": False} for name in sometimes}
+    headers |= {name: (HEADERS | _SOMETIMES)[name] | {"required": False} for name in sometimes}
     return {"description": description, "headers": headers} | ({"content": content} if content else {})
 
 
@@ -87,7 +97,8 @@ def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str
         headers: those that it has, beside the request's id.
         links: operations that take something out of the body: the parameter that takes it, and its key.
     """
-    response = _response(model.__doc__ or "", _json(model), (_ID, *headers))
+    sometimes = ("Idempotent-Replayed",) if links else ()  # what makes something
+    response = _response(model.__doc__ or "", _json(model), (_ID, *headers), sometimes)
     for name, (parameter, key) in (links or {}).items():
         link = {"operationId": name, "parameters": {parameter: f"$response.body#/{key}"}}
         response.setdefault("links", {})[name] = link
@@ -123,15 +134,16 @@ def _picture(*headers: str) -> dict[int, Json]:
     }
 
 
-def _error(description: str, *headers: str) -> Json:
-    return _response(description, _json(Error), headers, () if _ID in headers else (_ID,))
+def _error(description: str, *headers: str, replayed: bool = False) -> Json:
+    sometimes = (() if _ID in headers else (_ID,)) + (("Idempotent-Replayed",) if replayed else ())
+    return _response(description, _json(Error), headers, sometimes)
 
 
 ERRORS = {
-    400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong."),
+    400: _error("The request is malformed, or what it asks for is: the sentence says what is wrong.", replayed=True),
     401: _error("The App Check token is missing, malformed, expired, foreign or spent.", _ID),
     403: _error("The `X-Delete-Token` is missing, or is not that of this picture.", _ID),
-    404: _error("There is nothing at this address, or no upload with this id."),
+    404: _error("There is nothing at this address, or no upload with this id.", replayed=True),
     408: _error("The request took too long to arrive; from a proxy in front."),
     412: _error("The file is not the one that `If-Match` names.", _ID),
     413: _error("The request's body or its form is over the limit that the sentence names.", _ID),
@@ -139,6 +151,10 @@ ERRORS = {
     415: _error("The request's body is compressed: it has a `Content-Encoding`.", _ID),
     416: _error("The range is outside of the file.", _ID, "Content-Range"),
     417: _error("The header `Expect` asks for what the server does not know."),
+    422: _error("The `Idempotency-Key` was given to another request.", _ID),
+    429: _error(
+        "The app has sent too many photos in a short time, if the operator has set a rate.", _ID, "Retry-After"
+    ),
     431: _error("The request's headers are too long."),
     499: _error("The client has closed its side of the connection, and so counts as gone.", _ID),
     500: _error("An error of the server."),

@@ -6,6 +6,7 @@ from colorize_service.server.api.deleting import delete_public, token_of
 from colorize_service.server.api.files import send_public
 from colorize_service.server.api.forms import abandoned, check_room, link, read_photo, request_form
 from colorize_service.server.api.operations import deleted, operation, photo_form, public_picture, success
+from colorize_service.server.api.repeats import once
 from colorize_service.server.api.schemas import Uploaded, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
@@ -13,14 +14,21 @@ from colorize_service.server.parts import parts
 blueprint = Blueprint("uploads", __name__)
 
 
+def _check() -> None:
+    """Refuse, before a picture is read, one that could not be worked on or stored."""
+    parts().upload_queue.check()
+    check_room()
+
+
 @blueprint.post("/upload")
 @operation(
     "Photos",
     success(Uploaded, "X-Delete-Token", links={"uploaded": ("filename", "filename")}),
-    errors=(401, 413, 415, 499),
+    errors=(401, 413, 415, 422, 429, 499),
     body=lambda settings, _: photo_form(settings, {}, required=True),
 )
 @app_check_required
+@once(_check)
 def upload() -> Response:
     """Store a picture as it is.
 
@@ -28,8 +36,6 @@ def upload() -> Response:
     colorizing the upload gives the same bytes as colorizing the photo itself.
     """
     settings = parts().settings
-    parts().upload_queue.check()
-    check_room()
     photo = read_photo()
     with parts().upload_queue.turn(abandoned()):
         jpeg = photo.jpeg(settings.jpeg_quality)

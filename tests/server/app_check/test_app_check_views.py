@@ -23,7 +23,7 @@ def make_app(server, **overrides):
     app = Flask("test")
     values = {"app_check": True, "firebase_project_id": PROJECT, "app_check_jwks_url": server.url, **overrides}
     verifier = AppCheckVerifier(values["firebase_project_id"], server.url) if values["app_check"] else None
-    install(app, SimpleNamespace(app_check=verifier))
+    install(app, SimpleNamespace(app_check=verifier, rates=None))
 
     @app.post("/photo")
     @app_check_required

@@ -45,7 +45,7 @@ preload_app = False
 timeout = 60
 graceful_timeout = settings.graceful_timeout
 keepalive = settings.keepalive  # an idle connection holds no thread
-worker_tmp_dir = next((place for place in ("/dev/shm", settings.storage_dir) if os.access(place, os.W_OK)), None)
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(settings.storage_dir)
 
 # Forwarded headers are believed by TRUSTED_PROXIES alone (werkzeug's ProxyFix), not by the client's address.
 forwarded_allow_ips = ""

@@ -116,4 +116,4 @@ def test_a_writable_storage_is_enough(tmp_path, writable, gray_jpeg):
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
-    assert {path.name for path in storage.iterdir()} == {".tmp", "results"}, "something is left behind"
+    assert {path.name for path in storage.iterdir()} == {".secret", ".tmp", "results"}, "something is left behind"

@@ -103,9 +103,8 @@ class Jpeg:
         blocks = self.size[0] * self.size[1] // 64
         if not self.arithmetic and sum(map(len, self.pieces)) * MAX_BLOCKS_IN_A_BYTE < blocks:
             raise ImageError("The JPEG is cut off: a part of its pixels is missing.")
-        # Where the end is missing, there is one now; if it was there, the decoder does not come to this one.
-        whole = b"".join([*self._header(), *self.pieces, b"\xff\xd9"])
-        pixels = strict(whole, mode, len(whole) - len(self.pieces[-1]) - 2)
+        whole = b"".join([*self._header(), *self.pieces])
+        pixels = strict(whole, mode, len(whole) - len(self.pieces[-1]), arithmetic=self.arithmetic)
         if pixels.shape[1::-1] != self.size:
             raise ImageError("The JPEG is damaged: it says two different sizes.")
         return pixels

@@ -101,9 +101,9 @@ class Scans:
 
         A run of zeros is a flat area where a code of zeros alone means "no more coefficients in this block". Else it is
         a row of coefficients that are all the same, which a decoder takes without a warning. The scan ends at `end`, or
-        where the picture ends.
+        where the picture ends. An arithmetic code has no more than a few zeros in a row.
         """
-        if all(self._shortest.get(table, 1) & 15 == 0 for table in tables) or self._arithmetic:
+        if not self._arithmetic and all(self._shortest.get(table, 1) & 15 == 0 for table in tables):
             return
         hole = self._data.find(bytes(MAX_ZEROS), start, end)
         if hole >= 0 and self._data[hole : end_of(self._data, start) if end is None else end].strip(b"\0"):

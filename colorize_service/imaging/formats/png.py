@@ -10,7 +10,7 @@ from colorize_service.imaging.formats.exif import orientation
 from colorize_service.imaging.formats.pillow import PillowSource, opened
 from colorize_service.imaging.formats.png_chunks import SIGNATURE, Chunk, Pieces, chunk, chunks, sound
 from colorize_service.imaging.formats.png_colours import profile_of
-from colorize_service.imaging.formats.png_pixels import clean, deep, repacked
+from colorize_service.imaging.formats.png_pixels import clean, deep, repacked, with_alpha
 
 #: Chunks that are looked at and left aside, since they have changed since they were written.
 MAX_UNSOUND = 64
@@ -54,6 +54,8 @@ def read(data: bytes) -> PillowSource:
     bodies = {name: bytes(body[: _LONGEST.get(name)]) for name, (_, body, _) in parts.items() if name in _LONGEST}
     if has_palette and any(len(bodies.get(name, b"")) == _LONGEST[name] for name in (b"PLTE", b"tRNS")):
         raise ImageError("The PNG is damaged: its palette has more than 256 colours.")
+    if has_palette and len(bodies.get(b"PLTE", b"")) < 3:
+        raise ImageError("The PNG is damaged: its palette is missing.")
     head: Pieces = [SIGNATURE]
     for name in (b"IHDR", b"PLTE", b"tRNS") if has_palette else (b"IHDR", b"tRNS"):
         head += chunk(name, bodies[name]) if name in bodies else []
@@ -61,15 +63,16 @@ def read(data: bytes) -> PillowSource:
     opened("PNG", PngImagePlugin.PngImageFile, b"".join([*head, *chunk(b"IDAT", b""), *chunk(b"IEND", b"")])).close()
     header = bodies[b"IHDR"]
     width, height, depth = struct.unpack_from(">IIB", header)
+    is_keyed = depth == 16 and len(bodies.get(b"tRNS", b"")) == 6
     return PillowSource(
         "PNG",
         PngImagePlugin.PngImageFile,
-        functools.partial(clean, data, head, header),
+        functools.partial(with_alpha, data, bodies) if is_keyed else functools.partial(clean, data, head, header),
         (width, height),
         orientation(parts[b"eXIf"][1] if b"eXIf" in parts else b""),
         profile_of(bodies, parts[b"iCCP"][1] if b"iCCP" in parts else memoryview(b"")),
         functools.partial(_scale_transparency, depth=depth),
-        again=functools.partial(repacked, data, head, header),
+        again=None if is_keyed else functools.partial(repacked, data, head, header),
         deep=functools.partial(deep, data, bodies) if depth == 16 else None,
     )
 
@@ -79,5 +82,3 @@ def _scale_transparency(image: Image.Image, depth: int) -> None:
     colour = image.info.get("transparency")
     if image.mode == "L" and isinstance(colour, int):
         image.info["transparency"] = colour * 255 // (2**depth - 1)
-    elif image.mode == "RGB" and depth == 16 and colour:
-        image.info["transparency"] = tuple(value >> 8 for value in colour)

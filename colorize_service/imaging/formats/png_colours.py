@@ -21,17 +21,25 @@ SAME_GAMMA = 0.05
 #: The gammas that somebody may mean.
 GAMMAS = 0.15, 3.0
 
+_MOST_PRIMARIES = 22  # the last number of ITU-T H.273, table 2
+
 
 def profile_of(bodies: dict[bytes, bytes], packed: memoryview) -> bytes | None:
-    """The colours, from the first of the chunks that says them, in the order of the standard (4.3)."""
+    """The colours, from the first of the chunks that says them, in the order of the standard (4.3).
+
+    Raises:
+        ImageError: they are those of a kind that is not supported.
+    """
     cicp = bodies.get(b"cICP", b"")
-    if len(cicp) == 4 and cicp[2:] == b"\0\1":
-        primaries, transfer = cicp[0], cicp[1]
-        if transfer in HDR_TRANSFERS:
+    if len(cicp) == 4 and cicp[3] <= 1:
+        primaries, transfer, matrix, is_full = cicp
+        if transfer in HDR_TRANSFERS and primaries <= _MOST_PRIMARIES:
             raise ImageError(
                 f"Sorry, HDR pictures ({HDR_TRANSFERS[transfer]}) are not supported. Save it with the usual range."
             )
-        if primaries in PRIMARIES and transfer in TRANSFERS:
+        if matrix == 0 and primaries in PRIMARIES and transfer in TRANSFERS:
+            if not is_full:
+                raise ImageError("Sorry, a PNG of video's narrow range is not supported. Save it with the full one.")
             return make_profile(TRANSFERS[transfer], PRIMARIES[primaries])
     if icc := _unpacked(packed):
         return icc

@@ -123,3 +123,13 @@ def _unpacked_size(header: bytes) -> int:
     """Bytes of all rows with their filters (7.2)."""
     bits = header[8] * _CHANNELS[header[9]]
     return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in _sizes(header))
+
+
+def with_alpha(data: bytes, bodies: dict[bytes, bytes]) -> bytes:
+    """A PNG of 8 bits with alpha, of one that has 16 and a transparent colour: which pixels have that, their low bits say,
+    too."""
+    samples = (deep(data, bodies) >> 8).astype(np.uint8)
+    rows = np.concatenate([np.zeros((len(samples), 1), np.uint8), samples.reshape(len(samples), -1)], axis=1)
+    header = bodies[b"IHDR"][:8] + b"\x08\6\0\0\0"
+    pixels = zlib.compress(rows.tobytes(), 0)
+    return b"".join([SIGNATURE, *chunk(b"IHDR", header), *chunk(b"IDAT", pixels), *chunk(b"IEND", b"")])

@@ -126,8 +126,7 @@ def _unpacked_size(header: bytes) -> int:
 
 
 def with_alpha(data: bytes, bodies: dict[bytes, bytes]) -> bytes:
-    """A PNG of 8 bits with alpha, of one that has 16 and a transparent colour: which pixels have that, their low bits say,
-    too."""
+    """A PNG of 8 bits with alpha, of one that has 16 and a transparent colour, whose low bits count too."""
     samples = (deep(data, bodies) >> 8).astype(np.uint8)
     rows = np.concatenate([np.zeros((len(samples), 1), np.uint8), samples.reshape(len(samples), -1)], axis=1)
     header = bodies[b"IHDR"][:8] + b"\x08\6\0\0\0"

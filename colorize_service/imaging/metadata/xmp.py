@@ -1,6 +1,6 @@
 """XMP (ISO 16684-1): what a result keeps of its photo's packet, and what it says of itself.
 
-A packet is parsed without what stands before its first element, so that nobody can declare entities.
+A packet is parsed from its first element on. No document type can follow that (XML 1.0, 2.8), and so no entities.
 """
 
 import re
@@ -52,6 +52,9 @@ _PLACES = re.compile(r".*(wgs84_pos|georss|opengis\.net/gml|sonyericsson\.com/ce
 #: Tags and attributes of a packet: a tree of them takes a kilobyte for each.
 MAX_TAGS = 20_000
 
+# The start of an element; in names there are letters of any alphabet (XML 1.0, 2.3).
+_ELEMENT = re.compile(r"<[^\W\d]|<:")
+
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
 _ABOUT_RESULT = (
@@ -100,8 +103,10 @@ def _parsed(source: bytes) -> "Document":
         raise ValueError("more than anybody wrote")
     encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = source.decode(encoding).strip("\0 \r\n\t")
-    start = re.search(r"<[A-Za-z_]", text)
-    return minidom.parseString(text[start.start() if start else 0 :].encode())
+    start = _ELEMENT.search(text)
+    if not start:
+        raise ValueError("there is no element")
+    return minidom.parseString(text[start.start() :].encode())
 
 
 def _rdf(document: "Document") -> "Element":

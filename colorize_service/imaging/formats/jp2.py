@@ -21,7 +21,7 @@ _HEAD = struct.Struct(">I4s")
 
 # Of colour specifications (I.5.3.3, and T.801, M.11.7.3): the methods, and the spaces that have a number.
 _ENUMERATED, _PROFILES = 1, (2, 3)
-_CMYK, _SRGB, _GRAY, SYCC = 12, 16, 17, 18
+_CMYK, _SRGB, _GRAY, SYCC, _LAST_SPACE = 12, 16, 17, 18, 24
 _SPACES = {1: {_SRGB, _GRAY}, 2: {_SRGB, _GRAY}, 3: {_SRGB, SYCC}, 4: {_SRGB, SYCC, _CMYK}}  # by components
 # Of channel definitions (I.5.3.6): colours, and how opaque they are.
 _COLOUR, _OPACITY = 0, 1
@@ -48,7 +48,7 @@ class Boxes:
         """The number of the colour space, or None where it has a profile, or nothing is said."""
         body = self.bodies.get(b"colr", b"")
         number = int.from_bytes(body[3:7], "big") if body[:1] == b"\1" else 0
-        return number or None  # OpenJPEG writes 0 where it was not told
+        return number if 0 < number <= _LAST_SPACE else None  # OpenJPEG writes 0, exiftool 65535 for "unknown"
 
     def head(self) -> bytes:
         """The boxes in front of a codestream, of what the decoder needs."""

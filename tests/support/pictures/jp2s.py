@@ -115,6 +115,7 @@ JP2S = [
         shows(),
     ),
     Picture("a JPEG 2000 that does not say its colour space", lambda: with_boxes(rgb_jp2(), space=0), SIZE, shows()),
+    Picture("a JPEG 2000 of an unknown colour space", lambda: with_boxes(rgb_jp2(), space=65535), SIZE, shows()),
     *(
         Picture(f"a JPEG 2000 in {name}", lambda n=number: with_boxes(rgb_jp2(), space=n), error=UNSUPPORTED)
         for name, number in {

@@ -6,9 +6,10 @@ from PIL import AvifImagePlugin
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.av1 import check_units
-from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
+from colorize_service.imaging.formats.boxes import shown_items
 from colorize_service.imaging.formats.exif import orientation
 from colorize_service.imaging.formats.heif import check_grids, check_whole, written
+from colorize_service.imaging.formats.items import Items, check_range
 from colorize_service.imaging.formats.pillow import PillowSource, check_library, opened
 from colorize_service.imaging.formats.tracks import first_frame
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Item, Items, shown_items
+from colorize_service.imaging.formats.boxes import shown_items
 from colorize_service.imaging.formats.heif import check_grids, check_whole, written
 from colorize_service.imaging.formats.hevc import check_unit, units
+from colorize_service.imaging.formats.items import Item, Items
 from colorize_service.imaging.formats.pillow import blame, needs_library
 from colorize_service.imaging.levels import MOST_16, levels
 

@@ -3,7 +3,7 @@
 import struct
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Items, Property
+from colorize_service.imaging.formats.items import Items, Property
 
 #: Bytes that a pixel takes at most, packed by whoever, and those that a picture of few pixels may have.
 MAX_PIXEL, MAX_SMALL = 8, 1 << 20

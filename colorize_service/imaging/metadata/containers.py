@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from colorize_service.imaging.formats.boxes import Item, Meta
+from colorize_service.imaging.formats.boxes import Meta
+from colorize_service.imaging.formats.items import Item
 from colorize_service.imaging.formats.png_chunks import chunks as chunks_of_png
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp

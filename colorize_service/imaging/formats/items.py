@@ -1,10 +1,11 @@
 """The pictures in a HEIC or AVIF, and the parts that they are made of (ISO/IEC 23008-12)."""
 
+import math
 import struct
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.profiles import HDR_TRANSFERS, MAX_PROFILE_BYTES
+from colorize_service.imaging.profiles import HDR_TRANSFERS, MAX_PROFILE_BYTES, PRIMARIES, TRANSFERS, make_profile
 
 #: Properties of an item, and bytes of one that is no colour profile.
 MAX_PROPERTIES, MAX_PROPERTY = 64, 65_536
@@ -72,11 +73,29 @@ class Item:
             return width, height
         return None
 
+    def crop(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of the part of it that is shown, before it is turned (14496-12, 12.1.4)."""
+        size = self.size()
+        for value in self.named(b"clap"):
+            if size is None or len(value) < 32:
+                break
+            across, by, down, by_, x, by_x, y, by_y = struct.unpack_from(">4IiIiI", value, 0)
+            width, height = across // max(1, by), down // max(1, by_)
+            left = math.floor((size[0] - width) / 2 + x / max(1, by_x))
+            top = math.floor((size[1] - height) / 2 + y / max(1, by_y))
+            return left, top, left + width, top + height
+        return None
+
     def icc(self) -> bytes | None:
-        """Its colour profile."""
+        """Its colour profile, or one of the colours that it names by their numbers in ITU-T H.273."""
         for colours in self.named(b"colr"):
             if bytes(colours[:4]) in (b"prof", b"rICC"):
                 return bytes(colours[4:])
+        for colours in self.named(b"colr"):
+            if bytes(colours[:4]) == b"nclx" and len(colours) >= 10:
+                primaries, transfer = struct.unpack_from(">HH", colours, 4)
+                if primaries in PRIMARIES and transfer in TRANSFERS and (primaries, TRANSFERS[transfer]) != (1, None):
+                    return make_profile(TRANSFERS[transfer], PRIMARIES[primaries])
         return None
 
     def payload(self) -> bytes:

@@ -71,7 +71,7 @@ def read(data: bytes) -> PillowSource:
         (width, height),
         orientation(parts[b"eXIf"][1] if b"eXIf" in parts else b""),
         profile_of(bodies, parts[b"iCCP"][1] if b"iCCP" in parts else memoryview(b"")),
-        functools.partial(_scale_transparency, depth=depth),
+        mend=functools.partial(_scale_transparency, depth=depth),
         again=None if is_keyed else functools.partial(repacked, data, head, header),
         deep=functools.partial(deep, data, bodies) if depth == 16 else None,
     )

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.metadata import exif, iptc, xmp
-from colorize_service.imaging.metadata.containers import Found, find
+from colorize_service.imaging.metadata.containers import find
 from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
+from colorize_service.imaging.metadata.found import Found
 from colorize_service.imaging.metadata.places import is_place, without_coordinates
 
 __all__ = ["MAX_BYTES", "Metadata", "Notes", "metadata_of"]

@@ -14,8 +14,10 @@ from PIL import Image
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats import jpeg
 from colorize_service.imaging.formats import tiff_layout as tags
+from colorize_service.imaging.formats.tiff_fax import read_fax
+from colorize_service.imaging.formats.tiff_jpegs import read_jpegs
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout, layout_of
-from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_fax, read_jpegs, read_parts
+from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_parts
 from colorize_service.imaging.levels import MOST_8, MOST_16, Levels, Range, levels
 from colorize_service.imaging.profiles import MAX_PROFILE_BYTES
 
@@ -39,8 +41,7 @@ WHITES: dict[int, tuple[float, ...]] = {
     INT: (2**8 - 1, 2**16 - 1),
     FLOAT: (1, 2**8 - 1, 2**16 - 1),
 }
-_BT_601 = (0.299, 0.587, 0.114)
-_FULL_RANGE = [0, 255, 128, 255, 128, 255]
+_BT_601, _FULL_RANGE = (0.299, 0.587, 0.114), [0, 255, 128, 255, 128, 255]
 _COREL_ALPHA = 999
 
 

@@ -114,7 +114,7 @@ def option_fields(settings: Settings, takes: Collection[str]) -> dict[str, dict[
 def _schema(option: Option) -> dict[str, Any]:
     if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
         about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
-        return {"type": "string", "description": about, "default": ""}
+        return {"type": "string", "maxLength": MOST_HINT_CHARACTERS, "description": about, "default": ""}
     schema = _adapter(option).json_schema()
     if option.kind is str:
         return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing

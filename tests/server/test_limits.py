@@ -4,16 +4,9 @@ Each test is of a row of tests/support/limits.py. Several of a kind are sent, wh
 """
 
 import contextlib
-import json
 import re
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
@@ -21,26 +14,10 @@ from colorize_service.server.app_check import MAX_TOKEN_LENGTH
 from colorize_service.server.settings import Settings
 from tests.support import limits
 from tests.support.http import read_answer
-from tests.support.key_server import PROJECT, KeyServer
 from tests.support.limits import ROWS, WORKER
-from tests.support.service import ROOT, Service, wait_until
-from tests.support.worst import deep_jpeg2000, deep_tiff, dense_jpeg2000, swelling_png
-
-MB = 2**20
-SIZE = 2000, 1500
-SETTINGS = {
-    "MAX_PIXELS": SIZE[0] * SIZE[1],
-    "MAX_UPLOAD_BYTES": 2 * MB,
-    "MAX_HELD_BYTES": 32 * MB,
-    "CONNECTIONS": 200,
-    "MAX_IN_WORK": 2,
-    "HEADER_TIMEOUT": 2,
-    "KEEPALIVE": 2,
-    "BODY_TIMEOUT": 4,
-    "SEND_TIMEOUT": 2,
-}
-#: MB that the heap and the counters of the service itself may grow meanwhile.
-SLACK = 5
+from tests.support.service import ROOT, wait_until
+from tests.support.watched import MB, SIZE, at_once, form
+from tests.support.worst import swelling_png
 
 # --- the documents ---------------------------------------------------------------------------------------------------
 
@@ -59,126 +36,6 @@ def test_every_setting_that_a_limit_names_exists():
         re.findall(r"`([A-Z]+_[A-Z_]+|CONNECTIONS|THREADS|KEEPALIVE)\b", (ROOT / "docs" / "limits.md").read_text())
     )
     assert len(named) > 15 and named <= {name.upper() for name in Settings.model_fields}
-
-
-# --- what is measured ------------------------------------------------------------------------------------------------
-
-
-class Watched:
-    """The service's worker: what it takes within a ``with`` block."""
-
-    def __init__(self, service: Service, keys: KeyServer):
-        self.service, self.keys, self.url = service, keys, service.url
-        (self.worker,) = psutil.Process(service.pid).children()
-        self.settings = Settings(app_check=False, **{name.lower(): value for name, value in SETTINGS.items()})
-
-    def memory(self, what: str) -> float:
-        status = Path(f"/proc/{self.worker.pid}/status").read_text()
-        return int(status.split(f"{what}:")[1].split()[0]) / 1024
-
-    def disk(self) -> float:
-        files = (path.stat().st_size for path in self.service.storage.rglob("*") if path.is_file())
-        return (sum(files) + self.service.log_path.stat().st_size) / MB
-
-    def seconds(self) -> float:
-        times = self.worker.cpu_times()
-        return times.user + times.system
-
-    @contextlib.contextmanager
-    def keeps(self, name: str, count: int = 1, sent: float = 0.0) -> Iterator[None]:
-        """The requests within the block, ``count`` of this row, of ``sent`` MB each, keep to its figures."""
-        row, worker = ROWS[name], self.worker
-        wait_until(lambda: self.service.connections == 0, 30)
-        Path(f"/proc/{worker.pid}/clear_refs").write_text("5")
-        memory, cpu, disk = self.memory("VmRSS"), self.seconds(), self.disk()
-        held, over = [(worker.num_threads(), worker.num_fds())], threading.Event()
-
-        def look() -> None:
-            while not over.wait(0.01):
-                held.append((worker.num_threads(), worker.num_fds()))
-
-        looking = threading.Thread(target=look)
-        looking.start()
-        try:
-            yield
-        finally:
-            over.set()
-            looking.join()
-        took = {
-            "memory": self.memory("VmHWM") - memory - SLACK,
-            "cpu": self.seconds() - cpu,
-            "threads": max(held)[0] - held[0][0] - self.settings.threads,
-            "files": max(files for _, files in held) - held[0][1],
-            "disk": self.disk() - disk,
-        }
-        may = {
-            "memory": row.memory.value(self.settings, sent),
-            "cpu": row.cpu.value(self.settings, sent),
-            "threads": row.threads,
-            "files": row.files,
-            "disk": row.disk.value(self.settings),
-        }
-        assert not {what for what in took if took[what] > count * may[what]}, (count, took, may)
-
-    def connect(self, request: bytes = b"", buffer: int | None = None) -> socket.socket:
-        client = socket.socket()
-        if buffer:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        client.settimeout(40)
-        client.connect(("127.0.0.1", self.service.port))
-        client.sendall(request)
-        return client
-
-    def head(self, path: bytes, length: int, token: str | None = None) -> bytes:
-        """The headers of a form with a good token, or with this one."""
-        sent = (self.keys.token() if token is None else token).encode()
-        return (
-            b"POST %s HTTP/1.1\r\nHost: x\r\nX-Firebase-AppCheck: %s\r\nContent-Length: %d\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" % (path, sent, length)
-        )
-
-    def post(self, path: str, body: bytes) -> requests.Response:
-        headers = {"X-Firebase-AppCheck": self.keys.token(), "Content-Type": "multipart/form-data; boundary=x"}
-        return requests.post(self.url + path, data=body, headers=headers, timeout=60)
-
-    def seconds_until_hung_up(self, clients: list[socket.socket]) -> float:
-        began = time.monotonic()
-        for client in clients:
-            with contextlib.suppress(ConnectionError):
-                while client.recv(100_000):
-                    pass
-        return time.monotonic() - began
-
-
-def start(running: Callable[..., Service], keys: KeyServer, **settings: object) -> Watched:
-    """A service of its own, which has answered nobody."""
-    app_check = {"APP_CHECK": "on", "FIREBASE_PROJECT_ID": PROJECT, "APP_CHECK_JWKS_URL": keys.url}
-    return Watched(running(**SETTINGS | app_check | settings), keys)
-
-
-@pytest.fixture(scope="module")
-def watched(running, keys):
-    watched = start(running, keys)
-    for _ in range(3):  # what is imported and kept with the first requests
-        assert watched.post("/upload", form(file=swelling_png(200, 200))).status_code == 200
-        assert watched.post("/colorize", form(file=deep_jpeg2000(200, 200))).status_code == 200
-        assert watched.post("/colorize", form(file=deep_tiff(200, 200))).status_code == 200
-        for path in ("/openapi.json", "/docs", "/metrics"):
-            assert requests.get(watched.url + path, timeout=10).status_code == 200
-    return watched
-
-
-def field(name: str, content: bytes, more: bytes = b"") -> bytes:
-    return b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name.encode(), more, content)
-
-
-def form(**fields: bytes) -> bytes:
-    return b"".join(field(name, content) for name, content in fields.items()) + b"--x--\r\n"
-
-
-def at_once(count: int, call: Callable[[], object]) -> list:
-    with ThreadPoolExecutor(count) as clients:
-        return [each.result() for each in [clients.submit(call) for _ in range(count)]]
 
 
 # --- before the token ------------------------------------------------------------------------------------------------
@@ -260,87 +117,6 @@ def test_a_body_in_chunks_of_a_byte_is_not_read_to_its_end(watched):
                     client.sendall(chunks)
 
 
-# --- after the token -------------------------------------------------------------------------------------------------
-
-
-def test_bodies_that_stop_in_the_middle_take_what_was_sent_and_end(watched):
-    count, sent = 40, 400_000
-    head = watched.head(b"/upload", 2 * MB) + field("file", b"")[:-2]
-    with watched.keeps("slow", count, sent=sent / MB), contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(watched.connect(head + bytes(sent))) for _ in range(count)]
-        time.sleep(1)
-        assert watched.worker.num_threads() > count
-        assert watched.seconds_until_hung_up(clients) < ROWS["slow"].time.value(watched.settings)
-
-
-def test_a_form_of_many_parts_costs_little(watched):
-    photo = field("file", swelling_png(64, 64))
-    bodies = [
-        photo + b"".join(field(str(i), b"", b'; filename="%s"' % (b"a" * 430)) for i in range(1_990)),
-        photo + b"".join(field("a", b"", b"; " + b'a="x;' * 3_200) for _ in range(60)),
-        photo + b"".join(field("a", b"", b"; " + b"a=;" * 5_300) for _ in range(60)),
-        photo + b"".join(field("a", b"", b"\r\n " * 5_300) for _ in range(60)),
-        field("file", b"\n--xy" * 300_000),
-        (b"\n--xy" * 300_000) + b"\r\n" + photo,
-    ]
-    for body in bodies:
-        with watched.keeps("parts", sent=len(body) / MB):
-            assert watched.post("/colorize", body + b"--x--\r\n").status_code in (200, 400)
-
-
-def test_fields_as_large_as_they_may_be_cost_little(watched):
-    photo, extra = swelling_png(64, 64), b'[{"' + b'":1,"'.join(b"%d" % i for i in range(5_000)) + b'":1}]'
-    hundred = json.dumps([{"x": i / 100, "y": 0.5, "color": "#208030"} for i in range(100)]).encode()
-    fields = [
-        {"hints": extra},
-        {"hints": hundred + b" " * (49_900 - len(hundred))},
-        {"hints": b"[" * 49_900},
-        {"saturation": b"1" * 490_000},
-        {"warmth": b" " * 490_000 + b"1"},
-        {"prompt": b"a" * 490_000},
-    ]
-    for each in fields:
-        with watched.keeps("texts"):
-            assert watched.post("/colorize", form(file=photo, **each)).status_code in (200, 400)
-    with watched.keeps("texts"):
-        assert watched.post("/colorize", form(image_id=b"a" * 490_000)).status_code == 404
-
-
-DEAREST = {
-    "most memory": lambda: deep_jpeg2000(*SIZE),
-    "most memory of a TIFF": lambda: deep_tiff(*SIZE),
-    "most time": lambda: dense_jpeg2000(*SIZE, SETTINGS["MAX_UPLOAD_BYTES"] - 10_000),
-    "most room": lambda: swelling_png(*SIZE),
-}
-
-
-@pytest.mark.parametrize("photo", DEAREST)
-@pytest.mark.parametrize("name", ["upload", "colorize"])
-def test_the_dearest_photos_keep_to_the_limits(watched, name, photo):
-    file = DEAREST[photo]()
-    body = form(file=file + bytes(SETTINGS["MAX_UPLOAD_BYTES"] - len(file) - 500))
-    with watched.keeps(name):
-        assert watched.post(f"/{name}", body).status_code == 200
-
-
-def test_a_fresh_worker_takes_for_the_dearest_photo_what_is_said(running, keys):
-    """One that has had such a photo keeps memory for the next."""
-    watched = start(running, keys)
-    body = form(file=deep_jpeg2000(*SIZE))
-    before = watched.memory("VmRSS")
-    assert watched.post("/upload", body).status_code == 200
-    most = ROWS["upload"].memory.value(watched.settings)
-    assert 0.5 * most < watched.memory("VmHWM") - before < most
-
-
-def test_a_photo_by_its_id_and_one_with_hints_cost_no_more_than_others(watched):
-    hints = json.dumps([{"x": i / 100, "y": i / 100, "color": "#208030"} for i in range(100)]).encode()
-    uploaded = watched.post("/upload", form(file=deep_jpeg2000(*SIZE))).json()["image_id"].encode()
-    for name, fields in (("image_id", {"image_id": uploaded}), ("hints", {"image_id": uploaded, "hints": hints})):
-        with watched.keeps(name):
-            assert watched.post("/colorize", form(**fields)).status_code == 200
-
-
 # --- for everybody ---------------------------------------------------------------------------------------------------
 
 
@@ -407,38 +183,3 @@ def test_what_anybody_may_ask_costs_little(watched, name, method, path, headers)
         for answer in at_once(20, lambda: requests.request(method, watched.url + path, headers=headers, timeout=10)):
             assert answer.status_code in (200, 404, 405)
             assert answer.elapsed.total_seconds() < ROWS[name].time.value(watched.settings)
-
-
-# --- all at once -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_a_worker_stays_within_its_memory_whatever_comes_at_once(running, keys):
-    """Clients that hold memory and threads, while photos of the dearest kind are colorized and kept."""
-    watched = start(running, keys, BODY_TIMEOUT=60, HEADER_TIMEOUT=60)
-    most = WORKER.value(watched.settings)
-    bodies = [form(file=make()) for make in (DEAREST["most memory"], DEAREST["most memory of a TIFF"])]
-    uploaded = watched.post("/upload", bodies[0]).json()
-    over, statuses = threading.Event(), []
-
-    def photos(path: str, body: bytes) -> None:
-        while not over.is_set():
-            statuses.append(watched.post(path, body).status_code)
-
-    calls = [(path, body) for path in ("/upload", "/colorize") for body in bodies] * 3
-    calls += [("/colorize", form(image_id=uploaded["image_id"].encode()))] * 3
-    head = watched.head(b"/upload", 2 * MB) + field("file", b"")[:-2]
-    stored = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % uploaded["image_url"].removeprefix(watched.url).encode()
-    with contextlib.ExitStack() as stack:
-        for said in [b""] * 50 + [head + bytes(MB)] * 12 + [head] * 40 + [stored] * 40:
-            stack.enter_context(watched.connect(said, 4_096))
-        threads = [threading.Thread(target=photos, args=call) for call in calls]
-        for thread in threads:
-            thread.start()
-        time.sleep(5)
-        over.set()
-        for thread in threads:
-            thread.join()
-    peak = watched.memory("VmHWM")
-    assert set(statuses) <= {200, 503} and statuses.count(200) > 5, statuses
-    assert 0.5 * most < peak < most, (peak, most)

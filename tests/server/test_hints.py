@@ -114,6 +114,7 @@ GOOD = {"x": 0.5, "y": 0.5, "color": "#336699"}
         (json.dumps([GOOD | {"colour": "#336699"}]), "[0].colour"),
         (json.dumps([GOOD] * 101), "at most 100"),
         ("[" * 5000, "hints is wrong"),
+        (json.dumps([GOOD]) + " " * 50_000, "at most 100 hints in 50000 characters"),
     ],
 )
 def test_bad_hints_are_refused_with_what_is_wrong(url, coat, hints, says):

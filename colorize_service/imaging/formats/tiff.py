@@ -18,7 +18,7 @@ from colorize_service.imaging.formats.tiff_fax import read_fax
 from colorize_service.imaging.formats.tiff_jpegs import read_jpegs
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout, layout_of
 from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_parts
-from colorize_service.imaging.levels import MOST_8, MOST_16, Levels, Range, levels
+from colorize_service.imaging.levels import MOST_8, MOST_16, STRIP, Levels, Range, levels
 from colorize_service.imaging.profiles import MAX_PROFILE_BYTES
 
 #: Bits of a sample by photometric interpretation and kind of number.
@@ -101,9 +101,13 @@ class TiffSource:
         return pixels
 
     def _read(self, parts: Parts, samples: list[int]) -> Iterator[tuple[int, Part]]:
-        """The parts that hold these samples."""
+        """The parts that hold these samples, some rows at a time: what is made of them takes several times as much."""
         planes = samples if self.layout.separate else [0]
-        return read_jpegs(parts, planes) if self.layout.compression == tags.JPEG else read_parts(parts, planes)
+        read = read_jpegs if self.layout.compression == tags.JPEG else read_parts
+        for plane, (left, top, found) in read(parts, planes):
+            rows = max(1, STRIP // found.shape[1])
+            for row in range(0, found.shape[0], rows):
+                yield plane, (left, top + row, found[row : row + rows])
 
     def _old_style_jpeg(self, gray: bool) -> Image.Image:
         """Of the kinds that TIFF 6.0 had, the one that everybody wrote: a whole JPEG somewhere in the file."""

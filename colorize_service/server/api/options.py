@@ -26,6 +26,9 @@ class HintField(BaseModel):
 
 #: Characters of a client's text that an answer repeats.
 MOST_SHOWN = 40
+#: Characters of the field hints: several times what as many hints as there may be need. Their reader takes a hundred
+#: times as many bytes.
+MOST_HINT_CHARACTERS = 500 * MOST_HINTS
 _EXAMPLE = '[{"x": 0.2, "y": 0.6, "color": "#208030"}]'
 _HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
 
@@ -36,6 +39,10 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
     Raises:
         BadRequest: saying which value is wrong and how.
     """
+    if len(text) > MOST_HINT_CHARACTERS:
+        raise BadRequest(
+            f"The field hints is too long: at most {MOST_HINTS} hints in {MOST_HINT_CHARACTERS} characters are taken."
+        )
     try:
         fields = _HINTS.validate_json(text)
     except ValidationError as error:
@@ -107,7 +114,7 @@ def option_fields(settings: Settings, takes: Collection[str]) -> dict[str, dict[
 def _schema(option: Option) -> dict[str, Any]:
     if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
         about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
-        return {"type": "string", "description": about, "default": ""}
+        return {"type": "string", "maxLength": MOST_HINT_CHARACTERS, "description": about, "default": ""}
     schema = _adapter(option).json_schema()
     if option.kind is str:
         return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing

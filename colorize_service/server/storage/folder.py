@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from colorize_service.server.storage.room import Room, StorageFull, on_disk
@@ -97,11 +97,19 @@ class Storage:
         path = self._path(collection, file_id)
         return path if path.is_file() else None
 
-    def get(self, collection: str, file_id: str) -> bytes | None:
-        """The bytes of a stored file, or None where :meth:`find` finds none."""
+    def get(self, collection: str, file_id: str, hold: Callable[[int], None] = lambda size: None) -> bytes | None:
+        """The bytes of a stored file, or None where :meth:`find` finds none.
+
+        Args:
+            hold: told how many bytes they are before they are read; what it raises is raised.
+        """
         path = self.find(collection, file_id)
         try:
-            return path.read_bytes() if path else None
+            if path is None:
+                return None
+            with path.open("rb") as file:
+                hold(os.fstat(file.fileno()).st_size)
+                return file.read()
         except FileNotFoundError:  # removed a moment ago
             return None
 

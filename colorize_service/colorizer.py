@@ -2,9 +2,13 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from colorize_service.hints import blend_hints
 from colorize_service.imaging import Photo, add_chroma, adjust, luma_in_8_bits, open_photo, shrink
 from colorize_service.inference.model import Model
 from colorize_service.inference.turn import ANY_TIME, Turn
@@ -92,7 +96,7 @@ class Colorizer:
             luma = photo.luma() if deep is None else luma_in_8_bits(deep)
             small = shrink(luma, self.model.processing_size(*photo.size))
             started = time.perf_counter()
-            chroma = self.model.chroma(small, options, turn)
+            chroma = self._chroma(small, options, turn)
             seconds = time.perf_counter() - started
             chroma = adjust(chroma, options.saturation, options.warmth)
             each = map if photos_in_work.crowded else self._map
@@ -105,3 +109,10 @@ class Colorizer:
                 metadata = photo.metadata(self._form.notes) if self._form.notes else None
                 file = results.write(planes, self._form.format, self._quality, metadata, each)
             return Result(file, luma.size, seconds)
+
+    def _chroma(self, small: NDArray[np.uint8], options: Options, turn: Turn) -> NDArray[np.uint8]:
+        """The model's chroma with the user's own colours on top; those for what is similar it spreads itself."""
+        to_spread = tuple(hint for hint in options.hints if hint.reach == "similar")
+        chroma = self.model.chroma(small, replace(options, hints=to_spread), turn)
+        on_top = [hint for hint in options.hints if hint.reach != "similar"]
+        return blend_hints(small, chroma, on_top) if on_top else chroma

@@ -7,7 +7,7 @@ The form of ``POST /colorize``, the command line and the OpenAPI document all re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 #: Quality of the results' JPEG, 1 to 100, unless the operator or user sets another. From 96 on the encoder keeps the
 #: luminance most exactly.
@@ -15,6 +15,9 @@ JPEG_QUALITY = 96
 
 #: Steps of the sampler that one photo may have.
 MOST_STEPS = 50
+
+#: How far a hint reaches: over the surface that it lies on, over a spot of it, or to all that looks like it.
+Reach = Literal["surface", "spot", "similar"]
 
 #: Hints that one photo may have.
 MOST_HINTS = 100
@@ -27,11 +30,13 @@ class Hint:
     Attributes:
         x, y: 0 to 1, in shares of the upright photo's width and height, from its top left corner.
         rgb: sRGB, each part 0 to 255. Only its hue and chroma count: the photo keeps its own luminance.
+        reach: ``similar`` is for models that take hints themselves.
     """
 
     x: float
     y: float
     rgb: tuple[int, int, int]
+    reach: Reach = "surface"
 
 
 def _option(about: str, *, default: object = None, least: float | None = None, most: float | None = None) -> Any:
@@ -42,8 +47,8 @@ def _option(about: str, *, default: object = None, least: float | None = None, m
 class Options:
     """What a request asks for.
 
-    Every model takes ``saturation`` and ``warmth``. Each of the others is taken by some kinds of model, see
-    ``Model.takes``; None stands for the model's own default.
+    Every model takes ``saturation``, ``warmth`` and ``hints``, but for hints that reach what is similar. These and the
+    others are taken by some kinds of model, see ``Model.takes``; None stands for the model's own default.
     """
 
     saturation: float = _option("Strength of the colours; 0 is gray.", default=1.0, least=0, most=2)
@@ -53,7 +58,9 @@ class Options:
         least=-1,
         most=1,
     )
-    hints: tuple[Hint, ...] | None = _option("Colours at points of the photo; of two on one spot the later counts.")
+    hints: tuple[Hint, ...] = _option(
+        "Colours at points of the photo; of two on one spot the later counts.", default=()
+    )
     prompt: str | None = _option("What the photo shows, in English; cut after 77 tokens of CLIP.")
     negative_prompt: str | None = _option("What the result is not to look like; cut as the prompt is.")
     seed: int | None = _option("Another number gives other colours.", least=0, most=2**32 - 1)
@@ -66,10 +73,11 @@ class Options:
         return Options(**{name: getattr(defaults, name) if value is None else value for name, value in values.items()})
 
     def of_the_model(self) -> list[str]:
-        """The names of the options set here that not every model takes."""
-        return [
+        """The names of the options set here that not every model takes; hints are, if one reaches what is similar."""
+        names = [
             name for name, option in OPTIONS.items() if not option.for_every_model and getattr(self, name) is not None
         ]
+        return names + ["hints"] * any(hint.reach == "similar" for hint in self.hints)
 
 
 @dataclass(frozen=True)
@@ -101,9 +109,11 @@ def _described() -> dict[str, Option]:
     hints = get_type_hints(Options)
     described = {}
     for each in fields(Options):
-        kind = next((part for part in get_args(hints[each.name]) if part is not type(None)), hints[each.name])
+        kind = hints[each.name]
+        if type(None) in get_args(kind):
+            (kind,) = (part for part in get_args(kind) if part is not type(None))
         default = None if each.default is MISSING else each.default
-        described[each.name] = Option(each.name, getattr(kind, "__origin__", kind), default=default, **each.metadata)
+        described[each.name] = Option(each.name, get_origin(kind) or kind, default=default, **each.metadata)
     return described
 
 

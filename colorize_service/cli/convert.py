@@ -185,6 +185,16 @@ class _UnusableModel(click.ClickException):
     exit_code = click.UsageError.exit_code
 
 
+def _check_form(form: str) -> None:
+    """Before the model's threads are started, which do not bear the end of the process."""
+    from colorize_service.imaging import ImageError, results
+
+    try:
+        results.check(form)
+    except ImageError as error:
+        raise click.BadParameter(str(error), param_hint="--format") from None
+
+
 def _work(
     writer: Writer, jobs: int, wanted: Wanted, *, bundle: Path | None, device: str, quality: int, **asked: object
 ) -> Callable[[Task], Outcome]:
@@ -199,6 +209,8 @@ def _work(
     from colorize_service.inference.session import DeviceUnavailable
 
     options = options_of(asked)
+    if wanted.form != "jpeg":  # which all can write, and so need not wait for
+        _check_form(wanted.form)
     loader = ThreadPool(1)
     loading = loader.apply_async(load, (bundle, device, jobs, options.of_the_model()))
     loader.close()

@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
-from colorize_service.options import OPTIONS, Hint, Option, Options
+from colorize_service.options import OPTIONS, Hint, Option, Options, Reach
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-_HINT = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})")
+_HINT = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})(?:,(surface|spot|similar))?")
 
 
 def hint(value: str) -> Hint:
-    """The Hint of ``x,y,#rrggbb``, x and y from 0 to 1.
+    """The Hint of ``x,y,#rrggbb``, x and y from 0 to 1, with or without a reach after another comma.
 
     Raises:
         click.BadParameter: if ``value`` is of another form.
@@ -27,7 +27,7 @@ def hint(value: str) -> Hint:
             "the photo's width and height."
         )
     red, green, blue = bytes.fromhex(found[3])
-    return Hint(float(found[1]), float(found[2]), (red, green, blue))
+    return Hint(float(found[1]), float(found[2]), (red, green, blue), cast(Reach, found[4] or "surface"))
 
 
 def colorization_options(command: Command) -> Command:
@@ -46,10 +46,11 @@ def options_of(given: Mapping[str, object]) -> Options:
 def _click_option(option: Option) -> Callable[[Command], Command]:
     if option.kind is tuple:
         about = (
-            "The colour at a point of the photo, x and y from 0 to 1 from its top left corner. May be given several "
-            "times."
+            "The colour at a point of the photo, x and y from 0 to 1 from its top left corner. It reaches over the "
+            "surface there, or with ,spot or ,similar at its end over a spot or all that looks alike. May be given "
+            "several times."
         )
-        return click.option("--hint", option.name, type=hint, metavar="X,Y,#RRGGBB", multiple=True, help=about)
+        return click.option("--hint", option.name, type=hint, metavar="X,Y,#RRGGBB[,REACH]", multiple=True, help=about)
     return click.option(
         f"--{option.name.replace('_', '-')}",
         type=_click_type(option),

@@ -90,13 +90,13 @@ def in_16_bits(image: Image.Image) -> npt.NDArray[np.uint16] | None:
 
 
 def _gray(image: Image.Image, most: int) -> Levels | None:
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I"):  # of 32 bits too, where Pillow puts samples of 16
         low, high = 0.0, 65535.0
-    elif image.mode in ("I", "F"):
+    elif image.mode == "F":
         found = Range()
         for _, _, samples in _strips(image):
             found.add(samples)
-        low, high = found.ends(*((255, 65535) if image.mode == "I" else (1, 255, 65535)))
+        low, high = found.ends(1, 255, 65535)
     else:
         return None
     gray: Levels = np.empty((image.height, image.width), np.uint8 if most == MOST_8 else np.uint16)

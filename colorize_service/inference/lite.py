@@ -64,7 +64,7 @@ class Lite:
         self._path, self._threads = bundle.path("model"), setup.threads
         self._session = self._session_in_a_crowd = open_session(self._path, setup.device, setup.threads)
         self.device = device_of(self._session)
-        self.defaults = Options(hints=())
+        self.defaults = Options()
 
     def processing_size(self, width: int, height: int) -> tuple[int, int]:
         return self._processing.size(width, height)
@@ -80,7 +80,7 @@ class Lite:
 
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
         lightness = colour.lightness(np.stack([luma for luma, _ in photos]))
-        hints = [hint_planes(options.or_else(self.defaults).hints or (), *luma.shape) for luma, options in photos]
+        hints = [hint_planes(options.hints, *luma.shape) for luma, options in photos]
         session = self._session_in_a_crowd if photos_in_work.crowded else self._session
         (ab,) = session.run(["ab"], {"luminance": lightness[:, None], "hints": np.stack(hints)})
         return [colour.chroma(*each) for each in zip(lightness, ab, strict=True)]

@@ -52,7 +52,8 @@ class Model(Protocol):
 
     Attributes:
         title: the name of this kind of model, for people.
-        takes: the names of the options that it takes, beside those that every model takes.
+        takes: the names of the options that it takes, beside those that every model takes; ``hints``, if it
+            spreads those that reach what is similar.
         side_by_side: whether runs on a CPU may overlap, each with a share of the cores; else one run uses all cores.
         device: ``cpu`` or ``cuda``: where it runs.
         defaults: the values of those options that a request leaves out.
@@ -112,7 +113,8 @@ class OptionNotTaken(Exception):
 
     def __init__(self, option: str, model: Model):
         takers = " and ".join(kind.title for kind in map(model_class, KINDS) if option in kind.takes)
-        super().__init__(f"The field {option} is for {takers}; the model loaded here is {model.title}.")
+        what = "The reach similar of a hint" if option == "hints" else f"The field {option}"
+        super().__init__(f"{what} is for {takers}; the model loaded here is {model.title}.")
         self.option, self.model = option, model.title
 
 

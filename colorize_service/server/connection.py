@@ -15,13 +15,16 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import ClosingIterator, LimitedStream
 
+from colorize_service.server.held_bytes import Share
 from colorize_service.server.watchdog import LEAST_RATE, Deadline
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READ_SIZE = 64 * 1024
-BODY_READ_SIZE = 512 * 1024  # Gunicorn copies what it has read ahead at each read: fewer reads, fewer copies
+# Gunicorn copies what it has read ahead at each read: fewer reads, fewer copies. But each read is held before it comes,
+# so who has not sent much is not believed to send much.
+BODY_READ_SIZE = 512 * 1024
 LINGER_SECONDS = 20.0
 MOST_LINGERING = 250
 
@@ -43,16 +46,18 @@ def client_gone(environ: WSGIEnvironment) -> bool:
         return True
 
 
-def body_pieces(environ: WSGIEnvironment, most: int) -> Iterator[bytes]:
+def body_pieces(environ: WSGIEnvironment, most: int, held: Share) -> Iterator[bytes]:
     """The request's body while it comes, to its end.
 
     Args:
         environ: the request's WSGI environment.
         most: bytes that the body may have.
+        held: holds each piece from before it is waited for: what has come of one takes memory.
 
     Raises:
         RequestEntityTooLarge: if the body is larger; at once, where its length is declared.
         BodyNotReceived: if it ends before its declared length, or for what :class:`RequestBody` says.
+        Busy: if there is no room for the next piece.
     """
     length = get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING"))
     if length is not None and length > most:
@@ -60,16 +65,22 @@ def body_pieces(environ: WSGIEnvironment, most: int) -> Iterator[bytes]:
     stream = environ["wsgi.input"]
     if not environ.get("wsgi.input_terminated"):
         stream = LimitedStream(stream, length or 0)
-    return _pieces(stream, length, most)
+    return _pieces(stream, length, most, held)
 
 
-def _pieces(stream: IO[bytes], length: int | None, most: int) -> Iterator[bytes]:
-    came = 0
-    while piece := stream.read(BODY_READ_SIZE):
+def _pieces(stream: IO[bytes], length: int | None, most: int, held: Share) -> Iterator[bytes]:
+    came, end = 0, most if length is None else length
+    while came < end:
+        size = min(max(READ_SIZE, came), BODY_READ_SIZE, end - came)
+        held.add(size)
+        piece = stream.read(size)
+        held.drop(size - len(piece))
+        if not piece:
+            break
         came += len(piece)
-        if came > most:
-            raise _over(most)
         yield piece
+    if came == end and stream.read(1):
+        raise _over(most)
     if length is not None and came < length:
         raise BodyNotReceived(f"The request body was cut off: {came} of the declared {length} bytes came.")
 

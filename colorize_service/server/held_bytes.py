@@ -1,7 +1,6 @@
 """How many bytes that clients have sent are held at a time."""
 
 import threading
-from collections.abc import Iterable, Iterator
 
 from colorize_service.inference.turn import Busy
 
@@ -54,13 +53,11 @@ class Share:
         self._of._take(size)
         self._size += size
 
-    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """The pieces, each held from before it is given on."""
-        for piece in pieces:
-            self.add(len(piece))
-            yield piece
+    def drop(self, size: int) -> None:
+        """Hold so many bytes less."""
+        self._of._give_back(size)
+        self._size -= size
 
     def end(self) -> None:
         """Hold nothing more."""
-        self._of._give_back(self._size)
-        self._size = 0
+        self.drop(self._size)

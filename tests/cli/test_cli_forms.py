@@ -1,6 +1,8 @@
 """The command line: the format of the results, and what they keep of their photo's metadata."""
 
 import io
+import subprocess
+import sys
 
 import imagecodecs
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 
 from colorize_service import __version__
 from tests.support import exiftool
-from tests.support.command import names
+from tests.support.command import ENVIRONMENT, names
 from tests.support.results import BASELINE, photo_of, segments, without_metadata
 
 pytestmark = pytest.mark.slow  # many files, and other programs that read them
@@ -107,3 +109,19 @@ def test_the_services_results_have_nothing_of_the_photos_metadata(colorize, date
     assert segments(served) == BASELINE and served[13:18] == b"\0\0\1\0\1", "there is more than the picture"
     ours = without_metadata(dated.with_name("photo-color.jpg").read_bytes())
     assert ours[:13] + served[13:18] + ours[18:] == served
+
+
+_WITHOUT_WEBP = """
+import runpy, sys
+sys.modules["PIL._webp"] = None  # as on a machine whose Pillow was built without it
+runpy.run_module("colorize_service.cli", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("asked", [["--format", "webp"], ["-o", "result.webp"]])
+def test_a_format_whose_library_is_missing_is_refused_before_any_work(tmp_path, gray_jpeg, asked):
+    (tmp_path / "a.jpg").write_bytes(gray_jpeg)
+    command = [sys.executable, "-c", _WITHOUT_WEBP, "a.jpg", *asked]
+    run = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and names(tmp_path) == ["a.jpg"]
+    assert "WebP needs a library that is not installed here" in run.stderr and "Traceback" not in run.stderr

@@ -1,10 +1,13 @@
 """What pictures cost: little memory, and no lines in the log, whoever sent them."""
 
+import io
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tifffile
 
 from tests.support.bombs import Bomb, all_bombs
 from tests.support.pictures import PICTURES
@@ -62,6 +65,21 @@ def test_twelve_megapixels_take_little_memory():
     code = "use(files[0]); before = memory('VmHWM'); use(files[1], 12_000_000); print(memory('VmHWM') - before)"
     (grown,), _ = child(code, files)
     assert grown < 120
+
+
+def test_a_tiff_in_one_piece_takes_little_more_memory_than_its_own_samples():
+    one = np.zeros((3000, 4000))
+    files = [one_strip(one[::10, ::10]), one_strip(one)]
+    code = "use(files[0]); before = memory('VmHWM'); use(files[1], 12_000_000); print(memory('VmHWM') - before)"
+    (grown,), _ = child(code, files)
+    assert grown < 2.6 * one.nbytes / 2**20
+
+
+def one_strip(samples: np.ndarray) -> bytes:
+    """A TIFF of one strip, deflated."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples, compression="deflate", rowsperstrip=len(samples))
+    return buffer.getvalue()
 
 
 @pytest.mark.slow

@@ -250,6 +250,42 @@ def test_xmp_of_forty_thousand_properties_takes_no_time(where):
     assert time.process_time() - began < 3
 
 
+def declaring(name: str, entities: str, text: str) -> bytes:
+    """A packet with a document type in front, its elements called so."""
+    uri = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    return (
+        f'<!DOCTYPE {name} [{entities}]><{name}:RDF xmlns:{name}="{uri}"><{name}:Description xmlns:{name}_="urn:x">'
+        f"<{name}_:title>{text}</{name}_:title></{name}:Description></{name}:RDF>"
+    ).encode()
+
+
+LAUGHS = (
+    "<!ENTITY a '"
+    + "ha" * 50
+    + "'>"
+    + "".join(f"<!ENTITY {name} '{f'&{before};' * 20}'>" for before, name in zip("abc", "bcd", strict=True))
+)
+
+
+@pytest.mark.parametrize("name", ["rdf", "é", "_", "ж"])
+@pytest.mark.parametrize(
+    ("entities", "text"),
+    [(LAUGHS, "&d;"), ("<!ENTITY a 'Zo'>", "&a;"), ("<!ENTITY a SYSTEM '/etc/hostname'>", "&a;"), ("", "Zo")],
+    ids=["a bomb", "an entity", "a file", "none"],
+)
+def test_xmp_declares_no_entities_whatever_its_elements_are_called(name, entities, text):
+    """Of a packet with a document type that declares something nothing is kept, and nothing grows."""
+    photo = jp2(declaring(name, entities, text))
+    tracemalloc.start()
+    (*_, bare) = packets = metadata_of("JPEG 2000", photo, 1, tagged.SIZE, Notes("x")).xmp
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < MAX_BYTES
+    assert all(b"Zo" not in packet and b"haha" not in packet and len(packet) < 2 * len(bare) for packet in packets) or (
+        not entities and b"Zo" in packets[0]
+    )
+
+
 def jp2(packet: bytes) -> bytes:
     body = bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + packet
     return bytes(12) + struct.pack(">L4s", 8 + len(body), b"uuid") + body

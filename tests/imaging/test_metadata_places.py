@@ -136,3 +136,35 @@ def test_exiftool_finds_no_coordinates_in_a_photo_that_had_all_of_its_own(tmp_pa
     result = tmp_path / "result.jpg"
     result.write_bytes(tagged.made(photo.read_bytes(), "jpeg", Notes("x", place=False)))
     assert exiftool.read(result, *asked) == {}
+
+
+# --- Machine tags ----------------------------------------------------------------------------------------------------
+
+WORDS = ["geo:lat=123.456", "Geo:Lon = 123.456", "geo:long=123.456", "geo:alt=123456"]
+KEYWORDS = ["family", *WORDS, "geo:city=Ulm", "geology"]
+
+
+def with_keywords() -> dict[str, bytes]:
+    items = "".join(f"<rdf:li>{word}</rdf:li>" for word in KEYWORDS)
+    windows = ";".join(KEYWORDS).encode("utf-16-le") + b"\0\0"
+    iim = b"".join(b"\x1c\2\x19" + len(word).to_bytes(2, "big") + word.encode() for word in KEYWORDS)
+    listed = ", ".join(KEYWORDS).encode()
+    return {
+        "XMP": jpeg(segment_of(tagged.xmp(f"<dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>"))),
+        "EXIF of Windows": jpeg((0xE1, b"Exif\0\0" + block({40094: (1, len(windows), windows)}))),
+        "IPTC": jpeg((0xED, b"Photoshop 3.0\0" + resource(0x0404, iim))),
+        "a PNG's text": png((b"tEXt", b"Keywords\0" + listed)),
+    }
+
+
+@pytest.mark.parametrize("place", [True, False])
+@pytest.mark.parametrize("name", with_keywords())
+def test_keywords_that_are_coordinates_are_left_out_with_them(name, place):
+    """As Flickr and its helpers write them."""
+    kept = tagged.metadata(with_keywords()[name], place=place)
+    told = [kept.xmp[0], kept.iptc, *(each.value for each in kept.exif.main.values()), str(kept.texts).encode()]
+    said = b"".join(told).replace(b"\0", b"")
+    for word in WORDS:
+        assert (word.encode() in said) == place, word
+    for word in ("family", "geo:city=Ulm", "geology"):
+        assert word.encode() in said, word

@@ -11,6 +11,7 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
+from colorize_service.inference.turn import Busy
 from colorize_service.server.cleaning import clean
 from colorize_service.server.storage import bucket
 from colorize_service.server.storage.bucket import BucketStorage
@@ -61,6 +62,17 @@ def test_a_stored_picture_is_found_by_its_id_in_its_own_collection_alone(storage
     assert storage.get("originals", file_id) == b"as sent" and storage.get("uploads", file_id) == b"as shown"
     assert storage.get("results", file_id) is storage.open("results", file_id) is None
     assert storage.get("results", "../uploads") is storage.open("results", NO_SUCH_ID) is None
+
+
+def test_a_picture_for_which_there_is_no_room_in_memory_is_not_read(storage):
+    file_id, told = storage.put("originals", b"12345"), []
+    assert storage.get("originals", file_id, told.append) == b"12345" and told == [5]
+
+    def full(size: int) -> None:
+        raise Busy("full", 1)
+
+    with pytest.raises(Busy):
+        storage.get("originals", file_id, full)
 
 
 def test_a_task_that_is_done_twice_leaves_one_picture(storage):

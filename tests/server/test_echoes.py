@@ -18,7 +18,7 @@ from tests.support.service import wait_until
 
 #: Characters of a client's text that an answer may repeat.
 MOST = 100
-LONG = "".join(chr(ord("a") + number * number % 26) + str(number) for number in range(20_000))
+LONG = "".join(chr(ord("a") + number * number % 26) + str(number) for number in range(8_000))
 PHOTO = encode(Image.new("L", (4, 4)), "PNG")
 
 

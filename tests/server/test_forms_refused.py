@@ -1,20 +1,23 @@
 """A form that cannot be read is told what is wrong, and one over a limit which limit that is. Over real HTTP."""
 
 import base64
+import contextlib
 import gzip
 import io
 import json
 import socket
 
+import psutil
 import pytest
 import requests
 from werkzeug.exceptions import HTTPException
 
 from colorize_service.server.connection import body_pieces
 from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
+from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.multipart import MOST_HEADER_BYTES, MOST_HEADER_BYTES_TOGETHER
 from tests.support.forms import HINTS, PHOTO, assert_uploaded, form, send, small
-from tests.support.http import assert_error, read_answer
+from tests.support.http import assert_error, exchange, read_answer
 
 
 @pytest.fixture(scope="module")
@@ -153,12 +156,47 @@ def test_a_body_over_the_limit_is_told_that_limit_whatever_it_is(serve, photo):
     assert_uploaded(send(service, form((PHOTO, photo))))
 
 
+CHUNKED = (
+    b"POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+)
+
+
+def in_chunks(body: bytes, size: int, extension: bytes = b"") -> bytes:
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x%s\r\n%s\r\n" % (len(piece), extension, piece) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("size", "extension"), [(1, b""), (4, b";a" * 9), (64, b""), (1024, b";chunk-signature=" + b"a" * 64)]
+)
+def test_a_form_in_small_chunks_is_read(url, photo, size, extension):
+    status, _, _ = exchange(url, CHUNKED + in_chunks(form((PHOTO, photo)), size, extension) + b"0\r\n\r\n")
+    assert status == 200
+
+
+@pytest.mark.parametrize(("size", "extension"), [(1, b""), (16, b";a" * 4000)])
+@pytest.mark.parametrize("path", [b"/upload", b"/nothing"])
+def test_a_body_that_is_mostly_the_lines_between_its_chunks_is_read_no_further(service, path, size, extension):
+    """Each chunk takes processor time, and so it would go on for as long as a client likes, without a token too."""
+    (worker,) = psutil.Process(service.pid).children()
+    before = sum(worker.cpu_times()[:2])
+    chunks, sent = in_chunks(bytes(10_000), size, extension), 0
+    with socket.create_connection(("127.0.0.1", service.port), timeout=2) as client, contextlib.suppress(OSError):
+        client.sendall(CHUNKED.replace(b"/upload", path))
+        while sent < 50_000_000:
+            sent += client.send(chunks)
+    assert sent < 50_000_000
+    assert sum(worker.cpu_times()[:2]) - before < 1
+
+
 # --- other servers ---------------------------------------------------------------------------------------------------
 
 
 def test_where_the_server_does_not_end_the_body_its_length_does():
     def read(most: int = 10, **environ: str) -> bytes:
-        return b"".join(body_pieces({"wsgi.input": io.BytesIO(b"0123456789")} | environ, most))
+        held = HeldBytes(2**20).share()
+        return b"".join(body_pieces({"wsgi.input": io.BytesIO(b"0123456789")} | environ, most, held))
 
     assert read(CONTENT_LENGTH="4") == b"0123"
     assert read() == read(CONTENT_LENGTH="") == b""

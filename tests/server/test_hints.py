@@ -29,6 +29,9 @@ def hue_distance(ab: np.ndarray, rgb: str) -> float:
     return abs((angle + 180) % 360 - 180)
 
 
+REACHES = ("surface", "spot", "similar")
+
+
 @pytest.fixture(scope="module")
 def coat() -> Image.Image:
     """A man in a dark coat on a lawn: scikit-image's camera photo, lightened so that the coat can show a colour."""
@@ -51,6 +54,14 @@ def test_a_hint_reaches_over_its_surface_and_not_over_the_rest(url, coat):
     elsewhere_on_the_coat, sky = moved[360:420, 60:110], moved[20:80, 350:480]
     assert elsewhere_on_the_coat.mean() > 5
     assert sky.mean() < elsewhere_on_the_coat.mean() / 2
+
+
+def test_a_hint_reaches_as_far_as_it_says(url, coat):
+    hint = {"x": 0.2, "y": 0.6, "color": "#b03030"}
+    before, *after = (colorize(url, coat, hints) for hints in (None, [hint], *([hint | {"reach": r}] for r in REACHES)))
+    default, surface, spot, similar = ((np.linalg.norm(ab - before, axis=2) > 8).mean() for ab in after)
+    assert spot < surface / 3 and surface == default
+    assert similar != surface
 
 
 def test_each_of_two_hints_colours_its_own_side_up_to_the_edge(url):
@@ -113,7 +124,9 @@ GOOD = {"x": 0.5, "y": 0.5, "color": "#336699"}
         (json.dumps([GOOD | {"color": "#336699\n"}]), "[0].color"),
         (json.dumps([GOOD | {"colour": "#336699"}]), "[0].colour"),
         (json.dumps([GOOD] * 101), "at most 100"),
+        (json.dumps([GOOD | {"reach": "everything"}]), "[0].reach"),
         ("[" * 5000, "hints is wrong"),
+        (json.dumps([GOOD]) + " " * 50_000, "at most 100 hints in 50000 characters"),
     ],
 )
 def test_bad_hints_are_refused_with_what_is_wrong(url, coat, hints, says):

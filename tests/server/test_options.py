@@ -88,9 +88,10 @@ def test_a_value_that_cannot_be_used_is_refused_with_what_the_field_takes(prompt
 
 
 def test_a_field_of_another_model_is_refused_with_the_name_of_that_model(prompted, hinted, small):
-    hints = json.dumps([{"x": 0.5, "y": 0.5, "color": "#336699"}])
-    assert refused(post(prompted, small, hints=hints)) == (
-        "The field hints is for ColorizeNet-Lite; the model loaded here is ColorizeNet."
+    hint = {"x": 0.5, "y": 0.5, "color": "#336699"}
+    assert result(prompted, small, hints=json.dumps([hint])) != result(prompted, small), "hints are for every model"
+    assert refused(post(prompted, small, hints=json.dumps([hint, hint | {"reach": "similar"}]))) == (
+        "The reach similar of a hint is for ColorizeNet-Lite; the model loaded here is ColorizeNet."
     )
     for field in DEFAULTS:
         assert refused(post(hinted, small, **{field: "1"})) == (

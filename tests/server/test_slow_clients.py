@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -65,6 +66,35 @@ def test_hundreds_of_slow_clients_behind_nginx_hold_up_nobody(service, gray_jpeg
     with Nginx(tmp_path, service.port) as nginx, hostile(nginx.url, [kind], 200, large_file):
         time.sleep(0.3)
         assert_serves(nginx.url, gray_jpeg)
+
+
+# nginx lets an address have 300 requests at a time.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kinds", [*([kind] for kind in SLOW), list(SLOW)], ids=lambda kinds: kinds[0] if len(kinds) == 1 else "all"
+)
+def test_behind_nginx_health_and_a_photo_are_answered_soon_whatever_slow_clients_do(
+    service, gray_jpeg, large_file, tmp_path, kinds
+):
+    with Nginx(tmp_path, service.port) as nginx, hostile(nginx.url, kinds, 200 // len(kinds), large_file):
+        time.sleep(2)  # so many of any kind at once take their time
+        times = sorted(seconds(lambda: requests.get(f"{nginx.url}/health", timeout=10)) for _ in range(100))
+        assert times[98] < 2, "99 % of them"
+        assert max(seconds(lambda: colorize(nginx.url, gray_jpeg)) for _ in range(3)) < 2
+
+
+def test_files_that_nobody_takes_from_nginx_fill_no_disk(service, large_file, tmp_path):
+    """It would spool each for its client, and anybody may ask for any number of them."""
+    with Nginx(tmp_path, service.port) as nginx, hostile(nginx.url, ["do not take what they asked for"], 5, large_file):
+        time.sleep(2)
+        assert service.connections >= 5, "they are not answered at all"
+        assert "/proxy/" not in (tmp_path / "nginx.log").read_text(), "it opens files, or tries to"
+
+
+def seconds(ask: Callable[[], requests.Response]) -> float:
+    started = time.monotonic()
+    assert ask().status_code == 200
+    return time.monotonic() - started
 
 
 def test_new_clients_get_in_where_slow_ones_hold_every_connection(serve, gray_jpeg, large_file):

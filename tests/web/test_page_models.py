@@ -22,7 +22,7 @@ def test_a_prompt_can_be_given_to_a_model_that_takes_one_and_the_result_follows(
     visitor.choose(CAMERA)
     first = visitor.wait_for_result()
     expect(visitor.page.locator("#prompt-field")).to_be_visible()
-    expect(visitor.page.locator("#corrections")).to_be_hidden()
+    expect(visitor.page.locator("#corrections")).to_be_visible()
     visitor.page.fill("#prompt", "a green coat in the rain")
     visitor.page.press("#prompt", "Enter")
     expect(visitor.page.locator("#after")).not_to_have_attribute("src", re.compile(re.escape(first)))
@@ -37,5 +37,5 @@ def test_the_document_lists_the_fields_of_the_loaded_model_alone(service):
         "properties"
     ]
     fields = requests.get(f"{service.url}/model", timeout=5).json()["fields"]
-    assert set(form) == {"file", "image_id", "saturation", "warmth"} | set(fields)
+    assert set(form) == {"file", "image_id", "saturation", "warmth", "hints"} | set(fields)
     assert "prompt" in fields and "hints" not in fields

@@ -6,9 +6,10 @@ from PIL import AvifImagePlugin
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.av1 import check_units
-from colorize_service.imaging.formats.boxes import Items, check_range, shown_items
+from colorize_service.imaging.formats.boxes import shown_items
 from colorize_service.imaging.formats.exif import orientation
-from colorize_service.imaging.formats.heif import check_grids, check_whole, written
+from colorize_service.imaging.formats.heif import check_crop, check_grids, check_whole, written
+from colorize_service.imaging.formats.items import Items, check_range
 from colorize_service.imaging.formats.pillow import PillowSource, check_library, opened
 from colorize_service.imaging.formats.tracks import first_frame
 
@@ -45,9 +46,26 @@ def read(data: bytes) -> PillowSource:
     clean = functools.partial(_clean, items)
     image = opened("AVIF", AvifImagePlugin.AvifImageFile, written(items, b"avif"))
     # EXIF is made by Pillow, from the turns that the file itself says.
-    turn, icc = orientation(image.info.get("exif", b"")), image.info.get("icc_profile")
+    turn, size = orientation(image.info.get("exif", b"")), image.size
     image.close()
-    return PillowSource("AVIF", AvifImagePlugin.AvifImageFile, clean, image.size, turn, icc)
+    shown = next(iter(items.values()))
+    crop, icc = shown.crop(), shown.icc()
+    if crop is None:
+        return PillowSource("AVIF", AvifImagePlugin.AvifImageFile, clean, size, turn, icc)
+    inner = crop[2] - crop[0], crop[3] - crop[1]
+    if not (0 <= crop[0] < crop[2] <= size[0] and 0 <= crop[1] < crop[3] <= size[1]):
+        raise ImageError("The AVIF is damaged: the part of it that is to be shown lies outside.")
+    check_crop("AVIF", size, inner)
+    return PillowSource(
+        "AVIF",
+        AvifImagePlugin.AvifImageFile,
+        clean,
+        inner,
+        turn,
+        icc,
+        stored=size,
+        after=lambda image: image.crop(crop),  # which libavif leaves to others
+    )
 
 
 def _clean(items: Items) -> bytes:

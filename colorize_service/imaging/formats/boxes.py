@@ -6,99 +6,18 @@ Of thousands of items, properties and references, those are looked at that the s
 import contextlib
 import struct
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.profiles import HDR_TRANSFERS, MAX_PROFILE_BYTES
+from colorize_service.imaging.formats.items import Item, Items, Property, check_range, needed
 
 #: Boxes, items, extents and properties of a file.
 MAX_BOXES = 16_384
-#: Properties of an item, and bytes of one that is no colour profile.
-MAX_PROPERTIES, MAX_PROPERTY = 64, 65_536
 #: Items that a picture is made of.
 MAX_PARTS = 8_192
 
-_Known = tuple[bytes, memoryview]  # name and value of a property
-Box = tuple[bytes, int, int]  # name, and where its body begins and ends
-
-# What the pixels and the upright position need; others are kept where they are marked as essential, so that the decoder
-# refuses what it does not know.
-_NEEDED = {
-    b"ispe",
-    b"hvcC",
-    b"av1C",
-    b"pixi",
-    b"colr",
-    b"auxC",
-    b"irot",
-    b"imir",
-    b"clap",
-    b"pasp",
-    b"a1lx",
-    b"a1op",
-    b"lsel",
-}
 _ALPHAS = {b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1"}
 
-
-@dataclass(frozen=True)
-class Property:
-    """A property of an item.
-
-    Attributes:
-        essential: whether a reader that does not know it must not show the item.
-    """
-
-    name: bytes
-    value: memoryview
-    essential: bool = False
-
-
-@dataclass
-class Item:
-    """A picture or a part of one.
-
-    Attributes:
-        kind: its type.
-        parts: numbers of the items that it is put together from, in their order.
-        alpha: number of the item that says how opaque it is, and whether its colours are multiplied by that.
-        pieces: its bytes, as far as they are there.
-        whole: whether all of them are.
-    """
-
-    kind: bytes
-    properties: list[Property] = field(default_factory=list)
-    parts: list[int] = field(default_factory=list)
-    alpha: int | None = None
-    multiplied: bool = False
-    pieces: list[memoryview] = field(default_factory=list)
-    whole: bool = True
-
-    def named(self, name: bytes) -> list[memoryview]:
-        """The values of its properties of this name."""
-        return [one.value for one in self.properties if one.name == name]
-
-    def size(self) -> tuple[int, int] | None:
-        """Width and height before crop and turn."""
-        for value in self.named(b"ispe"):
-            width, height = struct.unpack_from(">II", value, 4)
-            return width, height
-        return None
-
-    def icc(self) -> bytes | None:
-        """Its colour profile."""
-        for colours in self.named(b"colr"):
-            if bytes(colours[:4]) in (b"prof", b"rICC"):
-                return bytes(colours[4:])
-        return None
-
-    def payload(self) -> bytes:
-        """Its bytes."""
-        return b"".join(self.pieces)
-
-
-#: Items by number, the shown one first.
-Items = dict[int, Item]
+Box = tuple[bytes, int, int]  # name, and where its body begins and ends
 
 
 def split(data: bytes | memoryview, at: int, end: int, left: list[int]) -> Iterator[Box]:
@@ -137,25 +56,6 @@ def shown_items(data: bytes) -> Items:
     for item in list(found.values())[:1]:
         check_range(item)
     return found
-
-
-def check_range(item: Item) -> None:
-    """Refuse colours of a brightness that no screen of eight bits has."""
-    for colours in item.named(b"colr"):
-        if bytes(colours[:4]) == b"nclx" and len(colours) >= 10:
-            transfer = HDR_TRANSFERS.get(int.from_bytes(colours[6:8], "big"))
-            if transfer:
-                raise ImageError(f"Sorry, HDR pictures ({transfer}) are not supported. Save it with the usual range.")
-
-
-def needed(properties: list[Property]) -> list[Property]:
-    """Those that a decoder must see, none of them of a length that makes no sense."""
-    return [
-        one
-        for one in properties
-        if (one.name in _NEEDED or one.essential)
-        and len(one.value) <= (MAX_PROFILE_BYTES if one.name == b"colr" else MAX_PROPERTY)
-    ][:MAX_PROPERTIES]
 
 
 class Meta:
@@ -243,7 +143,7 @@ class Meta:
 
     def properties(self, wanted: Container[int]) -> dict[int, list[Property]]:
         """The properties of these items (23008-12, 9.3)."""
-        known: list[_Known] = []
+        known: list[tuple[bytes, memoryview]] = []
         found: dict[int, list[Property]] = {}
         if b"iprp" in self._boxes:
             for name, start, stop in split(self._data, *self._boxes[b"iprp"], self._left):

@@ -57,6 +57,7 @@ class Codestream:
         tile: width and height of a tile, as far as it lies in the picture.
         components: how many.
         depths: bits of each of the first sixteen.
+        steps: columns and rows from one sample of them to the next.
         tiles: how many.
     """
 
@@ -66,6 +67,7 @@ class Codestream:
     tile: tuple[int, int]
     components: int
     depths: list[int]
+    steps: list[tuple[int, int]]
     tiles: int
     left: int = field(default=MAX_SEGMENTS)
 
@@ -163,8 +165,10 @@ def codestream_of(data: bytes, start: int) -> Codestream:
     depths = [(data[start + 42 + 3 * i] & 0x7F) + 1 for i in range(min(count, 16))]
     if not (left < right and top < bottom and across and down and tile_left <= left and tile_top <= top):
         raise ImageError("The JPEG 2000 has no pixels, or its header is damaged.")
-    if any(data[start + 42 + 3 * i + 1] == 0 or data[start + 42 + 3 * i + 2] == 0 for i in range(min(count, 16))):
+    steps = [(data[start + 42 + 3 * i + 1], data[start + 42 + 3 * i + 2]) for i in range(min(count, 16))]
+    if any(0 in step for step in steps):
         raise ImageError("The JPEG 2000 is damaged: its header makes no sense.")
     tiles = -((tile_left - right) // across) * -((tile_top - bottom) // down)
     width, height = right - left, bottom - top
-    return Codestream(data, start, (width, height), (min(across, width), min(down, height)), count, depths, tiles)
+    tile = min(across, width), min(down, height)
+    return Codestream(data, start, (width, height), tile, count, depths, steps, tiles)

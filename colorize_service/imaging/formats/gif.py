@@ -3,7 +3,7 @@
 import functools
 import struct
 
-from PIL import GifImagePlugin
+from PIL import GifImagePlugin, Image
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats.pillow import PillowSource
@@ -39,7 +39,9 @@ def read(data: bytes) -> PillowSource:
             x, y, columns, rows = struct.unpack_from("<4H", data, at + 1)
             size = max(width, x + columns), max(height, y + rows)
             clean = functools.partial(_clean, data, head, control, at, columns * rows)
-            return PillowSource("GIF", GifImagePlugin.GifImageFile, clean, size)
+            frame = x, y, x + columns, y + rows
+            after = None if frame == (0, 0, *size) else functools.partial(_alone, frame=frame)
+            return PillowSource("GIF", GifImagePlugin.GifImageFile, clean, size, after=after)
         elif data[at] == _TRAILER:
             raise ImageError("The GIF has no picture in it.")
         else:
@@ -59,3 +61,11 @@ def _clean(data: bytes, head: int, control: bytes, image: int, pixels: int) -> b
     else:
         at = most
     return b"".join([data[:head], control, memoryview(data)[image : min(at, most)], b"\0;"])
+
+
+def _alone(screen: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
+    """A screen with nothing around the frame, as browsers show it. Pillow has the first of the colours there."""
+    mode = "LA" if screen.mode == "L" else "RGBA"
+    image = Image.new(mode, screen.size)
+    image.paste(screen.crop(frame).convert(mode), frame)
+    return image

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Item, Items, shown_items
-from colorize_service.imaging.formats.heif import check_grids, check_whole, written
+from colorize_service.imaging.formats.boxes import shown_items
+from colorize_service.imaging.formats.heif import MAX_PART, check_crop, check_grids, check_whole, written
 from colorize_service.imaging.formats.hevc import check_unit, units
+from colorize_service.imaging.formats.items import Item, Items
 from colorize_service.imaging.formats.pillow import blame, needs_library
 from colorize_service.imaging.levels import MOST_16, levels
 
-#: A part of a picture that is larger than the picture itself may still have so many pixels (a tile of a small one).
-MAX_PART = 1 << 20
-#: How much larger a picture may be than the piece of it that is shown.
-MAX_CROP = 4
 #: Tiles of a picture, units of all their pixels, and sets of parameters.
 MAX_TILES = 4_096
 MAX_UNITS = 16_384
@@ -106,17 +103,15 @@ def read(data: bytes) -> HeicSource:
     sizes = [part.size() or (0, 0) for part in items.values()]
     if len(items) > MAX_TILES or max(w * h for w, h in sizes) > max(width * height, MAX_PART):
         raise ImageError("The HEIC is damaged: its parts are larger than the picture.")
-    if width * height > max(MAX_CROP * size[0] * size[1], MAX_PART):
-        raise ImageError("This kind of HEIC is not supported: its picture is a small piece of a larger one.")
+    check_crop("HEIC", coded, size)
     check_grids("HEIC", items)
     return HeicSource(items, size, primary.icc())
 
 
 def _upright(width: int, height: int, item: Item) -> tuple[int, int]:
     """The size after the crop and the turn (ISO/IEC 23008-12, 6.5)."""
-    for crop in item.named(b"clap"):
-        across, by, down, by_ = struct.unpack_from(">4I", crop, 0)
-        width, height = across // max(1, by), down // max(1, by_)
+    if crop := item.crop():
+        width, height = crop[2] - crop[0], crop[3] - crop[1]
     for turn in item.named(b"irot"):
         if turn[0] & 1:
             width, height = height, width

@@ -3,10 +3,12 @@
 import struct
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats.boxes import Items, Property
+from colorize_service.imaging.formats.items import Items, Property
 
 #: Bytes that a pixel takes at most, packed by whoever, and those that a picture of few pixels may have.
 MAX_PIXEL, MAX_SMALL = 8, 1 << 20
+#: How much larger a picture may be than the piece of it that is shown, and pixels that it may have whatever is shown.
+MAX_CROP, MAX_PART = 4, 1 << 20
 
 
 def box(name: bytes, *parts: bytes | memoryview) -> bytes:
@@ -25,6 +27,16 @@ def check_whole(kind: str, items: Items) -> None:
     size = next(iter(items.values())).size() or (0, 0)
     if sum(len(piece) for item in items.values() for piece in item.pieces) > MAX_PIXEL * size[0] * size[1] + MAX_SMALL:
         raise ImageError(f"The {kind} is damaged: it has more bytes than its pixels can take.")
+
+
+def check_crop(kind: str, whole: tuple[int, int], shown: tuple[int, int]) -> None:
+    """Refuse a picture of which little is shown: what it takes to decode nobody has counted.
+
+    Raises:
+        ImageError: of it.
+    """
+    if whole[0] * whole[1] > max(MAX_CROP * shown[0] * shown[1], MAX_PART):
+        raise ImageError(f"This kind of {kind} is not supported: its picture is a small piece of a larger one.")
 
 
 def check_grids(kind: str, items: Items) -> None:

@@ -31,6 +31,7 @@ class PillowSource:
         kind: the format's name, for the sentences.
         reader: Pillow's.
         clean: makes the bytes that the reader gets: what the pixels need of the file.
+        stored: width and height that the reader must find, where they are others: `after` crops it.
         mend: changes the opened picture before it is decoded.
         after: changes the decoded picture.
         again: makes other bytes where the first cannot be read, or says what is wrong with the file.
@@ -44,6 +45,7 @@ class PillowSource:
     size: tuple[int, int]
     orientation: int = 1
     icc: bytes | None = None
+    stored: tuple[int, int] | None = None
     mend: Callable[[Image.Image], None] | None = None
     after: Callable[[Image.Image], Image.Image] | None = None
     again: Callable[[], bytes] | None = None
@@ -68,7 +70,7 @@ class PillowSource:
     def _decoded(self, data: bytes) -> Image.Image:
         with blame(self.kind):
             image = self.reader(io.BytesIO(data))
-            if image.size != self.size:
+            if image.size != (self.stored or self.size):
                 raise ImageError(f"The {self.kind} is damaged: it says two different sizes.")
             if self.mend:
                 self.mend(image)
@@ -114,7 +116,7 @@ def blame(kind: str) -> Iterator[None]:
 
 # What Pillow says (in lower case) when bytes are missing, and when it knows no way to read them.
 _ENDS_EARLY = "truncated", "not enough", "incomplete", "requires a buffer", "chunk b''", "cannot load this image"
-_UNKNOWN_KIND = "cannot handle", "unknown pixel", "unknown data", "unsupported", "not yet"
+_UNKNOWN_KIND = "cannot handle", "unknown pixel", "unknown data", "unsupported", "not yet", "security limit"
 
 # What it says of the decoders that it was built without.
 _NO_LIBRARY = "not available"

@@ -14,9 +14,11 @@ from PIL import Image
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.formats import jpeg
 from colorize_service.imaging.formats import tiff_layout as tags
+from colorize_service.imaging.formats.tiff_fax import read_fax
+from colorize_service.imaging.formats.tiff_jpegs import read_jpegs
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout, layout_of
-from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_fax, read_jpegs, read_parts
-from colorize_service.imaging.levels import MOST_8, MOST_16, Levels, Range, levels
+from colorize_service.imaging.formats.tiff_parts import Part, Parts, read_parts
+from colorize_service.imaging.levels import MOST_8, MOST_16, STRIP, Levels, Range, levels
 from colorize_service.imaging.profiles import MAX_PROFILE_BYTES
 
 #: Bits of a sample by photometric interpretation and kind of number.
@@ -39,8 +41,7 @@ WHITES: dict[int, tuple[float, ...]] = {
     INT: (2**8 - 1, 2**16 - 1),
     FLOAT: (1, 2**8 - 1, 2**16 - 1),
 }
-_BT_601 = (0.299, 0.587, 0.114)
-_FULL_RANGE = [0, 255, 128, 255, 128, 255]
+_BT_601, _FULL_RANGE = (0.299, 0.587, 0.114), [0, 255, 128, 255, 128, 255]
 _COREL_ALPHA = 999
 
 
@@ -100,9 +101,13 @@ class TiffSource:
         return pixels
 
     def _read(self, parts: Parts, samples: list[int]) -> Iterator[tuple[int, Part]]:
-        """The parts that hold these samples."""
+        """The parts that hold these samples, some rows at a time: what is made of them takes several times as much."""
         planes = samples if self.layout.separate else [0]
-        return read_jpegs(parts, planes) if self.layout.compression == tags.JPEG else read_parts(parts, planes)
+        read = read_jpegs if self.layout.compression == tags.JPEG else read_parts
+        for plane, (left, top, found) in read(parts, planes):
+            rows = max(1, STRIP // found.shape[1])
+            for row in range(0, found.shape[0], rows):
+                yield plane, (left, top + row, found[row : row + rows])
 
     def _old_style_jpeg(self, gray: bool) -> Image.Image:
         """Of the kinds that TIFF 6.0 had, the one that everybody wrote: a whole JPEG somewhere in the file."""

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import TiffImagePlugin
 
 from colorize_service.imaging.errors import ImageError
-from colorize_service.imaging.formats import jpeg
 from colorize_service.imaging.formats import tiff_layout as tiff
 from colorize_service.imaging.formats.pillow import blame
 from colorize_service.imaging.formats.tiff_layout import FLOAT, INT, UINT, Layout
@@ -31,16 +30,8 @@ _MANY = 4_096
 _SPARE, _SPARE_TIMES = 4 << 20, 4
 #: Tiles smaller than this are accepted in a few: the format has none of fewer pixels (TIFF 6.0, section 15).
 _SMALL_TILE, _FEW_TILES = 256, 1_024
-#: Pixels of a JPEG among others, but for a few of them, and segments of each.
-_SMALL_JPEG, _FEW_JPEGS, _JPEG_SEGMENTS = 4_096, 1_024, 64
-#: Bytes of JPEG's tables, which have no more than four thousand.
-_MAX_TABLES = 65_536
-#: By how much a JPEG may be larger than its strip or tile: a block.
-_BLOCK = 16
-
-#: Strips of a fax that are written again to see whether they were read, and bytes that may be missing then.
-_CHECKED_STRIPS = 256
-_FAX_SLACK = 64
+#: Pixels of a JPEG among others, but for a few of them.
+_SMALL_JPEG, _FEW_JPEGS = 4_096, 1_024
 
 Bytes = npt.NDArray[np.uint8]
 Part = tuple[int, int, Samples]  # left, top, and samples as (rows, columns, samples of a pixel)
@@ -254,63 +245,3 @@ def _bits(rows: Bytes, count: int, layout: Layout) -> Samples:
     shifts = np.arange(each - 1, -1, -1, dtype=np.uint8) * layout.bits
     spread = rows[..., None] >> shifts & (1 << layout.bits) - 1
     return spread.reshape(len(rows), -1)[:, :count]
-
-
-def read_jpegs(parts: Parts, planes: Iterable[int]) -> Iterator[tuple[int, Part]]:
-    """Strips or tiles that are JPEGs each, their colours as in TIFF's own note 2 (gray, RGB or ink)."""
-    layout = parts.layout
-    at, length = (int(value) for value in layout.tags.get(tiff.JPEG_TABLES) or [0, 0])
-    if length > _MAX_TABLES:
-        raise ImageError("The TIFF is damaged: its tables are too long.")
-    tables = parts.data[at + 2 : at + length - 2] if length else b""
-    meant = {tiff.YCBCR: jpeg.JFIF, tiff.RGB: jpeg.RGB_MARKER}.get(layout.photometric, b"")
-    if layout.separate:
-        meant = b""
-    for plane in planes:
-        for number in range(parts.across * parts.down):
-            row, column = divmod(number, parts.across)
-            packed = parts.packed(plane * parts.across * parts.down + number)
-            source = jpeg.read(b"".join([b"\xff\xd8", meant, tables, packed[2:]]), _JPEG_SEGMENTS)
-            left, top = column * parts.columns, row * parts.rows
-            right, bottom = min(parts.columns, layout.size[0] - left), min(parts.rows, layout.size[1] - top)
-            (width, height), most = source.size, (parts.columns + _BLOCK, parts.rows + _BLOCK)
-            if not (right <= width <= most[0] and bottom <= height <= most[1]):
-                raise ImageError("The TIFF is damaged: it says two different sizes.")
-            image = source.decode(gray=False)
-            image = image.convert("RGB") if image.mode == "RGBX" else image
-            samples = np.asarray(image)[:bottom, :right]
-            yield plane, (left, top, samples.reshape(bottom, right, -1))
-
-
-def read_fax(parts: Parts) -> Bytes:
-    """Rows of 0 and 1, as the file counts them."""
-    layout = parts.layout
-    if parts.tiled or layout.samples != 1 or layout.bits != 1:
-        raise layout.refusal()
-    packed = [parts.packed(number, exact=True) for number in range(parts.down)]
-    tags = {tiff.BITS: 1, tiff.COMPRESSION: layout.compression, tiff.FILL_ORDER: layout.one(tiff.FILL_ORDER, 1)}
-    for tag in (tiff.T4_OPTIONS, tiff.T6_OPTIONS):
-        if tag in layout.tags:
-            tags[tag] = layout.one(tag, 0)
-    with blame("TIFF"):
-        image = TiffImagePlugin.TiffImageFile(io.BytesIO(small_tiff(packed, layout.size, parts.rows, tags)))
-        image.load()
-        _check_fax(image, packed, parts)
-    return np.asarray(image).astype(np.uint8)
-
-
-def _check_fax(image: Image.Image, packed: list[bytes], parts: Parts) -> None:
-    """A decoder that meets a wrong code leaves the rest white, and says nothing. White takes hardly any bytes: so write
-    the picture again and see whether it takes as many as the file has."""
-    two_dimensional = parts.layout.compression != tiff.FAX_2D and parts.layout.one(tiff.T4_OPTIONS, 0) & 1
-    if len(packed) > _CHECKED_STRIPS or two_dimensional:
-        return
-    form = "group4" if parts.layout.compression == tiff.FAX_2D else "group3"
-    for number, piece in enumerate(packed):
-        top, height = number * parts.rows, parts.height(number)
-        buffer = io.BytesIO()
-        image.crop((0, top, image.width, top + height)).save(buffer, "TIFF", compression=form)
-        filled = height if parts.layout.one(tiff.T4_OPTIONS, 0) & 4 else 0  # each row to a whole byte
-        again = sum(int(count) for count in tiff.layout_of(buffer.getvalue()).tags[tiff.STRIP_COUNTS])
-        if again < 0.998 * len(piece.rstrip(b"\0")) - _FAX_SLACK - filled:
-            raise ImageError("The TIFF is damaged: a part of its pixels cannot be read.")

@@ -4,7 +4,8 @@ import contextlib
 import struct
 from dataclasses import dataclass, field
 
-from colorize_service.imaging.formats.boxes import MAX_BOXES, Item, Items, Property, needed, split
+from colorize_service.imaging.formats.boxes import MAX_BOXES, split
+from colorize_service.imaging.formats.items import Item, Items, Property, needed
 
 _ENTRY = 78  # bytes of a visual sample entry in front of its boxes
 _ALPHA = Property(b"auxC", memoryview(bytes(4) + b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"))

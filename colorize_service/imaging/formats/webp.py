@@ -65,7 +65,9 @@ def read(data: bytes) -> PillowSource:
             kept += [(name, parts[name]) for name in (b"ANIM", b"ANMF") if name in parts]
         else:
             kept = _still(chunks)
-        flags = extended[0] & _ANIMATION | (extended[0] & _ALPHA)
+        flags = extended[0] & (_ANIMATION | _ALPHA)
+        if flags & _ANIMATION:
+            flags |= _ALPHA  # where the first frame leaves the canvas free
         kept.insert(0, (b"VP8X", memoryview(bytes([flags]) + bytes(3) + extended[4:])))
     else:
         kept = _still(chunks)

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.metadata import exif, iptc, xmp
-from colorize_service.imaging.metadata.containers import Found, find
+from colorize_service.imaging.metadata.containers import find
 from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
+from colorize_service.imaging.metadata.found import Found
+from colorize_service.imaging.metadata.places import is_place, without_coordinates
 
 __all__ = ["MAX_BYTES", "Metadata", "Notes", "metadata_of"]
 
@@ -84,16 +86,17 @@ def _kept(found: Found, orientation: int, notes: Notes, metadata: Metadata) -> M
     if density and not own:
         exif.put_resolution(kept, density)
     texts = {
-        key: text
+        key: text if notes.place else without_coordinates(text)
         for key, text in found.texts.items()
-        if not key.startswith(_TEXTS_LEFT_OUT) and (notes.place or not xmp.is_place(key.rpartition(":")[2]))
+        if not key.startswith(_TEXTS_LEFT_OUT) and (notes.place or not is_place(key.rpartition(":")[2]))
     }
     _put_texts(kept, texts)
     packets = []
     for more in (found.more_xmp, b"") if found.more_xmp else (b"",):
         with contextlib.suppress(Exception):
             packets += [xmp.packet(notes.made_by, found.xmp, more, turned=orientation != 1, place=notes.place)]
-    return Metadata(kept, packets + metadata.xmp, iptc.kept(found.iptc), own or density, texts, found.comment)
+    records = iptc.kept(found.iptc, place=notes.place)
+    return Metadata(kept, packets + metadata.xmp, records, own or density, texts, found.comment)
 
 
 def _plausible(density: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -1,67 +1,20 @@
 """Where each format keeps its metadata. What is broken is not there."""
 
 import contextlib
-import functools
 import re
 import struct
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from colorize_service.imaging.formats.boxes import Item, Meta
-from colorize_service.imaging.formats.png import chunks as chunks_of_png
+from colorize_service.imaging.formats.boxes import Meta
+from colorize_service.imaging.formats.items import Item
 from colorize_service.imaging.formats.tiff_layout import layout_of
 from colorize_service.imaging.formats.webp import chunks_of as chunks_of_webp
 from colorize_service.imaging.metadata import exif, iptc
-from colorize_service.imaging.metadata.exif import MAX_BYTES, Exif
+from colorize_service.imaging.metadata.exif import MAX_BYTES
+from colorize_service.imaging.metadata.found import Found
+from colorize_service.imaging.metadata.png_texts import find_in_png
 
 _INCH = 0.0254  # metres
-
-
-@dataclass
-class Found:
-    """A photo's metadata as they are in its file.
-
-    Attributes:
-        xmp, iptc: an XMP packet and IPTC-IIM data; empty if there are none.
-        more_xmp: a second packet, of what had no room in the first.
-        density: pixels per inch to the right and downwards, where the format itself has a place for it.
-        texts: of a PNG, by keyword.
-        comment: of a JPEG.
-    """
-
-    exif: Exif = field(default_factory=Exif)
-    xmp: bytes = b""
-    more_xmp: bytes = b""
-    iptc: bytes = b""
-    density: tuple[float, float] | None = None
-    texts: dict[str, str] = field(default_factory=dict)
-    comment: bytes = b""
-
-    def put(self, what: str, value: bytes | Exif) -> None:
-        """Set a part that is not there yet: of two in a file the first is the one that others read."""
-        if not getattr(self, what):
-            setattr(self, what, value)
-
-    def shorten(self, most: int) -> None:
-        """Leave out the longest parts until all together have at most so many bytes."""
-        parts = sorted(self._parts(), key=lambda part: -part[0])
-        excess = sum(length for length, _ in parts) - most
-        for length, leave_out in parts:
-            if excess <= 0:
-                break
-            leave_out()
-            excess -= length
-
-    def _parts(self) -> Iterator[tuple[int, Callable[[], object]]]:
-        """The length of each part, and what leaves it out."""
-        for name in ("xmp", "more_xmp", "iptc", "comment"):
-            yield len(getattr(self, name)), functools.partial(setattr, self, name, b"")
-        for key, text in self.texts.items():
-            yield len(key) + len(text), functools.partial(self.texts.pop, key)
-        for directory in (self.exif.main, self.exif.details, self.exif.gps):
-            for tag, entry in directory.items():
-                yield len(entry.value), functools.partial(directory.pop, tag)
 
 
 def find(kind: str, data: bytes) -> Found:
@@ -125,67 +78,6 @@ def _joined(pieces: list[bytes], xmp: bytes) -> bytes:
             if at == len(packet) < whole <= MAX_BYTES:
                 packet += piece[40:]
     return bytes(packet) if len(packet) == whole else b""
-
-
-# --- PNG -------------------------------------------------------------------------------------------------------------
-
-_PNG_CHUNKS = {b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}
-_XMP_KEY, _RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
-
-
-def _png(data: bytes, found: Found) -> None:
-    raw: dict[str, bytes] = {}
-    left = 4 * MAX_BYTES  # of texts, which may be packed to a thousandth
-    for name, body, checksum in chunks_of_png(data, _PNG_CHUNKS):
-        if name not in _PNG_CHUNKS or len(body) > min(MAX_BYTES, left):
-            continue
-        if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
-            continue
-        if name == b"eXIf":
-            found.put("exif", exif.read(bytes(body)))
-        elif name == b"pHYs" and len(body) == 9 and body[8] == 1:
-            across, down = struct.unpack_from(">LL", body)
-            found.density = (across * _INCH, down * _INCH) if across and down else None
-        elif name != b"pHYs":
-            try:
-                key, text = _text(name, bytes(body))
-                left -= len(text)
-                if key.startswith(_RAW_PROFILE):
-                    lines = text.strip().splitlines()  # its name, its length, and hexadecimal digits
-                    raw.setdefault(key[len(_RAW_PROFILE) :], bytes.fromhex("".join(lines[2:])))
-                elif key == _XMP_KEY:
-                    found.put("xmp", text.encode())
-                elif len(found.texts) < _MAX_SEGMENTS and 1 <= len(key) <= 79:
-                    found.texts.setdefault(key, text)
-            except (zlib.error, ValueError, IndexError):
-                left -= MAX_BYTES if name != b"tEXt" else 0  # what may have been unpacked before
-    # As ImageMagick and others write what PNG had no place for; APP1 is the JPEG's segment of either.
-    for key in ("exif", "APP1", "xmp"):
-        profile = raw.get(key, b"")
-        is_xmp = key == "xmp" or profile.startswith(_XMP_NAME)
-        found.put("xmp" if is_xmp else "exif", profile.removeprefix(_XMP_NAME) if is_xmp else exif.read(profile))
-    for key in ("iptc", "8bim"):
-        profile = raw.get(key, b"").removeprefix(_PHOTOSHOP_NAME)
-        found.put("iptc", iptc.of_photoshop(profile) or (profile if profile[:1] == b"\x1c" else b""))
-
-
-def _text(name: bytes, body: bytes) -> tuple[str, str]:
-    """Keyword and text of a chunk."""
-    key, _, rest = body.partition(b"\0")
-    if name == b"tEXt":
-        return key.decode("latin-1"), rest.decode("latin-1")
-    if name == b"zTXt":
-        return key.decode("latin-1"), _inflated(rest[1:]).decode("latin-1")
-    _, _, text = rest[2:].split(b"\0", 2)  # behind the language, and the keyword in it
-    return key.decode("latin-1"), (_inflated(text) if rest[0] else text).decode()
-
-
-def _inflated(packed: bytes) -> bytes:
-    unpacker = zlib.decompressobj()
-    text = unpacker.decompress(packed, MAX_BYTES)
-    if not unpacker.eof:
-        raise ValueError("It is cut off, or too long.")
-    return text
 
 
 # --- TIFF, WebP, BMP -------------------------------------------------------------------------------------------------
@@ -273,7 +165,7 @@ def _jpeg2000(data: bytes, found: Found) -> None:
 
 _FINDERS: dict[str, Callable[[bytes, Found], None]] = {
     "JPEG": _jpeg,
-    "PNG": _png,
+    "PNG": find_in_png,
     "TIFF": _tiff,
     "WebP": _webp,
     "BMP": _bmp,

@@ -8,6 +8,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 
 from colorize_service.imaging.formats.tiff_layout import MAX_ENTRIES
+from colorize_service.imaging.metadata.places import without_coordinates
 
 #: Bytes of all metadata of a photo together. Where there are more, the longest are not kept.
 MAX_BYTES = 1_000_000
@@ -20,6 +21,7 @@ TEXT, SHORT, LONG, FRACTION, BYTES = 2, 3, 4, 5, 7
 DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, UNIT, SOFTWARE, ARTIST, XMP = 270, 282, 283, 296, 305, 315, 700
 COPYRIGHT, IPTC, PHOTOSHOP, EXIF, GPS, TAKEN = 33432, 33723, 34377, 34665, 34853, 36867
 _COLOUR_SPACE, _WIDTH, _HEIGHT = 40961, 40962, 40963
+_KEYWORDS = 40094  # as Windows writes them: UTF-16, semicolons between them
 _INCH, _CENTIMETRE = 2, 3
 
 # Of the first directory, what says something of the photo and nothing of its pixels: names, texts, camera, dates,
@@ -164,6 +166,9 @@ def kept(found: Exif, *, turned: bool, place: bool) -> Exif:
     main = {tag: one for tag, one in found.main.items() if tag in _MAIN} | resolution
     if DESCRIPTION in main and main[DESCRIPTION].value.startswith(_LAYOUTS):
         del main[DESCRIPTION]
+    if _KEYWORDS in main and not place:
+        words = without_coordinates(main[_KEYWORDS].value.decode("utf-16-le", "replace").rstrip("\0")) + "\0"
+        main[_KEYWORDS] = Entry(main[_KEYWORDS].form, 2 * len(words), words.encode("utf-16-le"))
     if resolution and not _is_resolution(found):
         main = {tag: one for tag, one in main.items() if tag not in _RESOLUTION}
     return Exif(

@@ -2,6 +2,8 @@
 
 import struct
 
+from colorize_service.imaging.metadata.places import is_coordinate
+
 _IPTC_RESOURCE = 0x0404
 # Of Photoshop and of the programs that have written such resources beside it.
 _SIGNATURES = {b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"}
@@ -9,6 +11,7 @@ _SIGNATURES = {b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"}
 # previews of the old pixels.
 _RECORDS = {1, 2}
 _LEFT_OUT = {(2, 65), (2, 70), (2, 200), (2, 201), (2, 202)}
+_KEYWORD = (2, 25)
 
 
 def of_photoshop(resources: bytes) -> bytes:
@@ -24,8 +27,12 @@ def of_photoshop(resources: bytes) -> bytes:
     return b""
 
 
-def kept(data: bytes) -> bytes:
-    """The datasets that a result keeps; what is broken ends them."""
+def kept(data: bytes, *, place: bool = True) -> bytes:
+    """The datasets that a result keeps; what is broken ends them.
+
+    Args:
+        place: whether to keep keywords that are coordinates.
+    """
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # a TIFF's numbers of four bytes, turned by some writers
         data = b"".join(data[at : at + 4][::-1] for at in range(0, len(data), 4))
     parts, at = [], 0
@@ -37,7 +44,8 @@ def kept(data: bytes) -> bytes:
         end = start + length
         if end > len(data):
             break
-        if record in _RECORDS and (record, number) not in _LEFT_OUT:
+        is_place = (record, number) == _KEYWORD and is_coordinate(data[start:end].decode("latin-1"))
+        if record in _RECORDS and (record, number) not in _LEFT_OUT and (place or not is_place):
             parts.append(data[at:end])
         at = end
     return b"".join(parts)

@@ -1,6 +1,6 @@
 """XMP (ISO 16684-1): what a result keeps of its photo's packet, and what it says of itself.
 
-A packet is parsed without what stands before its first element, so that nobody can declare entities.
+A packet is parsed from its first element on. No document type can follow that (XML 1.0, 2.8), and so no entities.
 """
 
 import re
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from colorize_service.imaging.metadata.places import is_coordinate, is_place
+
 if TYPE_CHECKING:
-    from xml.dom.minidom import Document, Element
+    from xml.dom.minidom import Document, Element, Node
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMLNS = "http://www.w3.org/2000/xmlns/"
@@ -42,15 +44,12 @@ _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _TIFF_KEPT = {"Make", "Model", "ImageDescription", "Artist", "Copyright", "DateTime"}
 # Faces and other regions, whose place is told in the picture as it was stored.
 _REGIONS = {"http://www.metadataworkinggroup.com/schemas/regions/", "http://ns.microsoft.com/photo/1.2/"}
-_PLACE = re.compile(
-    r"(?!ISOSpeed).*(gps|latitude|longt?itude|altitude|coordinate|geohash|geotag|geopoint|wkt).*|lat|long?",
-    re.IGNORECASE,
-)
-# Namespaces of coordinates, and of the mast that a telephone was near.
-_PLACES = re.compile(r".*(wgs84_pos|georss|opengis\.net/gml|sonyericsson\.com/cell).*")
 
 #: Tags and attributes of a packet: a tree of them takes a kilobyte for each.
 MAX_TAGS = 20_000
+
+# The start of an element; in names there are letters of any alphabet (XML 1.0, 2.3).
+_ELEMENT = re.compile(r"<[^\W\d]|<:")
 
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
 _META = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">%s</rdf:RDF></x:xmpmeta>'
@@ -88,11 +87,6 @@ def packet(made_by: str, source: bytes = b"", more: bytes = b"", *, turned: bool
     return "\n".join([_HEAD, meta, _TAIL]).encode()
 
 
-def is_place(name: str, uri: str = "") -> bool:
-    """Whether a property of this name, in this namespace, says the coordinates of a place."""
-    return bool(_PLACE.fullmatch(name) or _PLACES.fullmatch(uri))
-
-
 def _parsed(source: bytes) -> "Document":
     from xml.dom import minidom  # here, since few photos need it
 
@@ -100,8 +94,10 @@ def _parsed(source: bytes) -> "Document":
         raise ValueError("more than anybody wrote")
     encoding = "utf-16" if source[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = source.decode(encoding).strip("\0 \r\n\t")
-    start = re.search(r"<[A-Za-z_]", text)
-    return minidom.parseString(text[start.start() if start else 0 :].encode())
+    start = _ELEMENT.search(text)
+    if not start:
+        raise ValueError("there is no element")
+    return minidom.parseString(text[start.start() :].encode())
 
 
 def _rdf(document: "Document") -> "Element":
@@ -129,6 +125,7 @@ def _clean(rdf: "Element", turned: bool, place: bool) -> str:
     if not place:
         for each in [rdf, *rdf.getElementsByTagName("*")]:
             _remove(each, lambda uri, name: is_place(name, uri))
+            each.childNodes[:] = [child for child in each.childNodes if not is_coordinate(_text(child))]
     _leave_alone(rdf)
     return about
 
@@ -165,6 +162,12 @@ def _remove(element: "Element", unwanted: Callable[[str, str], bool]) -> None:
         uri = attribute.namespaceURI or ""
         if uri not in (_XMLNS, _RDF) and unwanted(uri, attribute.localName or ""):
             element.removeAttributeNode(attribute)
+
+
+def _text(node: "Node") -> str:
+    """What stands in an element that has nothing but a text in it."""
+    inner = node.childNodes
+    return "".join(each.data for each in inner if each.nodeType == each.TEXT_NODE) if len(inner) <= 3 else ""
 
 
 def _elements(parent: "Element") -> Iterator["Element"]:

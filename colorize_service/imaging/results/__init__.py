@@ -12,7 +12,7 @@ from colorize_service.imaging.results import jpeg_segments, png, tiff, webp
 from colorize_service.imaging.results.pixels import Pixels
 from colorize_service.imaging.results.strips import Map, Strips
 
-__all__ = ["Planes", "write"]
+__all__ = ["Planes", "check", "write"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Planes:
     small: Bytes
 
 
+def check(form: str) -> None:
+    """Raise ``ImageError`` for a format that cannot be written on this machine. Arguments: as of :func:`write`."""
+    if form == "webp":
+        webp.check_library()
+
+
 def write(planes: Planes, form: str, quality: int, metadata: Metadata | None, run: Map) -> bytes:
     """A result's file.
 
@@ -39,8 +45,9 @@ def write(planes: Planes, form: str, quality: int, metadata: Metadata | None, ru
         run: runs the encoding of the strips.
 
     Raises:
-        ImageError: the picture is too large for the format.
+        ImageError: the picture is too large for the format, or its library is missing.
     """
+    check(form)
     if form == "jpeg":
         jpeg = add_chroma(planes.luma.astype(np.uint8, copy=False), planes.chroma, quality, planes.small, run)
         return jpeg_segments.with_metadata(jpeg, metadata) if metadata else jpeg

@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from colorize_service.imaging.errors import ImageError
 from colorize_service.imaging.metadata import Metadata, exif
@@ -12,6 +12,12 @@ from colorize_service.imaging.results.strips import Strips
 
 #: Pixels on a side (RFC 9649).
 MAX_SIDE = 16_383
+
+
+def check_library() -> None:
+    """Raise ``ImageError`` where Pillow was built without what it needs for the format."""
+    if not features.check("webp"):
+        raise ImageError("WebP needs a library that is not installed here; choose another format for the results.")
 
 
 def check_size(width: int, height: int) -> None:

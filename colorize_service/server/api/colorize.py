@@ -69,7 +69,8 @@ def colorize() -> Response:
             work_ms=_milliseconds(time.perf_counter() - began),
             engine_ms=_milliseconds(result.model_seconds),
         )
-    result_id = parts().storage.put("results", result.file)
+        # Within the turn: where the disk is slow, results that wait for it would fill the memory.
+        result_id = parts().storage.put("results", result.file)
     filename = f"{result_id}.jpg"
     return answer(
         Colorized(

@@ -27,8 +27,8 @@ def request_form() -> Form:
         coding = request.headers.get("Content-Encoding", "").strip()
         if coding.lower() not in ("", "identity"):
             raise UnsupportedMediaType("The request's body has a Content-Encoding: send it without one.")
-        pieces = body_pieces(request.environ, parts().settings.max_upload_bytes)
-        form = g.form = read_form(request.headers.get("Content-Type", ""), _held().counted(pieces))
+        pieces = body_pieces(request.environ, parts().settings.max_upload_bytes, _held())
+        form = g.form = read_form(request.headers.get("Content-Type", ""), pieces)
     return form
 
 
@@ -69,6 +69,7 @@ def read_photo_or_upload() -> Photo:
         NotFound: if there is no such upload.
         HTTPException: for what :func:`request_form` refuses.
         ImageError: if the file is not a picture within the limits.
+        Busy: if there is no room for it at this time.
     """
     form = request_form()
     image_id = form.text("image_id").strip()
@@ -82,12 +83,13 @@ def read_photo_or_upload() -> Photo:
     if form.photo is not None:
         raise BadRequest("The request has both a file and an image_id: send one of them.")
     _check_host()
-    storage = parts().storage
-    # Earlier versions kept what is shown and nothing else.
-    data = storage.get("originals", image_id) or storage.get("uploads", image_id)
-    if data is None or not storage.open("uploads", image_id):
+    storage, hold = parts().storage, _held().add
+    if not storage.open("uploads", image_id):
         raise NotFound("There is no upload with this image_id.")
-    _held().add(len(data))
+    # Earlier versions kept what is shown and nothing else.
+    data = storage.get("originals", image_id, hold) or storage.get("uploads", image_id, hold)
+    if data is None:  # removed a moment ago
+        raise NotFound("There is no upload with this image_id.")
     return open_photo(data, max_pixels=parts().settings.max_pixels)
 
 

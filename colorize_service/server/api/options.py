@@ -8,24 +8,29 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options
+from colorize_service.options import MOST_HINTS, OPTIONS, Hint, Option, Options, Reach
 from colorize_service.server.api.forms import request_form
 from colorize_service.server.parts import parts
 from colorize_service.server.settings import Settings
 
 
 class HintField(BaseModel):
-    """One hint: a point, each coordinate 0…1 from the upright photo's top left corner, and its colour ``#rrggbb``."""
+    """One hint: a point, each coordinate 0…1 from the upright photo's top left corner, its colour ``#rrggbb``, and how
+    far it reaches."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     x: float = Field(ge=0, le=1, allow_inf_nan=False)
     y: float = Field(ge=0, le=1, allow_inf_nan=False)
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+    reach: Reach = "surface"
 
 
 #: Characters of a client's text that an answer repeats.
 MOST_SHOWN = 40
+#: Characters of the field hints: several times what as many hints as there may be need. Their reader takes a hundred
+#: times as many bytes.
+MOST_HINT_CHARACTERS = 500 * MOST_HINTS
 _EXAMPLE = '[{"x": 0.2, "y": 0.6, "color": "#208030"}]'
 _HINTS = TypeAdapter(Annotated[list[HintField], Field(max_length=MOST_HINTS)])
 
@@ -36,6 +41,10 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
     Raises:
         BadRequest: saying which value is wrong and how.
     """
+    if len(text) > MOST_HINT_CHARACTERS:
+        raise BadRequest(
+            f"The field hints is too long: at most {MOST_HINTS} hints in {MOST_HINT_CHARACTERS} characters are taken."
+        )
     try:
         fields = _HINTS.validate_json(text)
     except ValidationError as error:
@@ -45,7 +54,7 @@ def parse_hints(text: str) -> tuple[Hint, ...]:
             f"The field hints{where} is wrong: {problem['msg']}. It takes a JSON list of at most {MOST_HINTS} "
             'hints like {"x": 0.5, "y": 0.25, "color": "#336699"}, x and y from 0 to 1.'
         ) from None
-    return tuple(Hint(field.x, field.y, _rgb(field.color)) for field in fields)
+    return tuple(Hint(field.x, field.y, _rgb(field.color), field.reach) for field in fields)
 
 
 def _shown(key: str) -> str:
@@ -106,8 +115,9 @@ def option_fields(settings: Settings, takes: Collection[str]) -> dict[str, dict[
 
 def _schema(option: Option) -> dict[str, Any]:
     if option.kind is tuple:  # a plain text: what JSON Schema has for JSON within text makes it a file in Swagger UI
-        about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`."
-        return {"type": "string", "description": about, "default": ""}
+        about = f"{option.about} A JSON list of at most {MOST_HINTS}: `{_EXAMPLE}`. `reach` may be `surface` (that on "
+        "which the point lies; the default), `spot` or, for models that say so, `similar` (all that looks like it)."
+        return {"type": "string", "maxLength": MOST_HINT_CHARACTERS, "description": about, "default": ""}
     schema = _adapter(option).json_schema()
     if option.kind is str:
         return schema | {"default": ""}  # as good as missing, so that a form that is filled by machine asks for nothing
@@ -128,4 +138,6 @@ def read_options() -> Options:
     values: dict[str, Any] = {
         name: _parse(_allowed(OPTIONS[name], parts().settings), text) for name, text in texts.items()
     }
-    return Options(**values)
+    options = Options(**values)
+    parts().engine.check_taken(options.of_the_model())
+    return options

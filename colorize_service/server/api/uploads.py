@@ -39,7 +39,8 @@ def upload() -> Response:
     photo = read_photo()
     with parts().upload_queue.turn(abandoned()):
         jpeg = photo.jpeg(settings.jpeg_quality)
-    image_id = parts().storage.put_all({"originals": request_form().photo or b"", "uploads": jpeg})
+        # Within the turn: where the disk is slow, pictures that wait for it would fill the memory.
+        image_id = parts().storage.put_all({"originals": request_form().photo or b"", "uploads": jpeg})
     filename = f"{image_id}.jpg"
     return answer(
         Uploaded(success=True, image_id=image_id, image_url=link(f"uploads/{filename}"), filename=filename),

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import chain, starmap
@@ -19,7 +19,16 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
-from colorize_service.server.storage.store import PRIVATE, Found, Lifetime, Stored, StoreUnavailable, file_name, is_id
+from colorize_service.server.storage.store import (
+    PRIVATE,
+    Found,
+    Lifetime,
+    Stored,
+    StoreUnavailable,
+    file_name,
+    is_id,
+    nobody,
+)
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +90,14 @@ class BucketStorage:
             raise
         return name
 
-    def get(self, collection: str, file_id: str) -> bytes | None:
+    def get(self, collection: str, file_id: str, hold: Callable[[int], object] = nobody) -> bytes | None:
         """The bytes of a stored file, or None."""
         if not is_id(file_id):
             return None
         with _answering(), contextlib.suppress(FileNotFoundError):
             found = obstore.get(self._store, _key(collection, file_id))
             if not self._lifetime.is_over(collection, found.meta["last_modified"].timestamp()):
+                hold(found.meta["size"])
                 return bytes(found.bytes())
         return None
 

@@ -6,12 +6,12 @@ import fcntl
 import os
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from colorize_service.server.storage.room import Room, StorageFull, on_disk
-from colorize_service.server.storage.store import Found, Lifetime, Stored, file_name, is_id
+from colorize_service.server.storage.store import Found, Lifetime, Stored, file_name, is_id, nobody
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -94,11 +94,15 @@ class FolderStorage:
         """The path of a stored file, or None."""
         return self._path(collection, file_id) if self.open(collection, file_id) else None
 
-    def get(self, collection: str, file_id: str) -> bytes | None:
+    def get(self, collection: str, file_id: str, hold: Callable[[int], object] = nobody) -> bytes | None:
         """The bytes of a stored file, or None."""
         path = self.find(collection, file_id)
         try:
-            return path.read_bytes() if path else None
+            if path is None:
+                return None
+            with path.open("rb") as file:
+                hold(os.fstat(file.fileno()).st_size)
+                return file.read()
         except FileNotFoundError:  # removed a moment ago
             return None
 

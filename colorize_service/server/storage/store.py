@@ -16,6 +16,10 @@ PRIVATE = ("originals", "inbox")
 RETRY_AFTER = 5  # seconds
 
 
+def nobody(size: int) -> None:
+    """Who need not be told how large a file is."""
+
+
 class StoreUnavailable(Exception):
     """The store does not answer, or refuses this service. ``str()`` says for an operator why, without credentials."""
 
@@ -78,8 +82,12 @@ class Storage(Protocol):
             StorageFull: if there is no room for them.
         """
 
-    def get(self, collection: str, file_id: str) -> bytes | None:
-        """The bytes of a stored file, or None."""
+    def get(self, collection: str, file_id: str, hold: Callable[[int], object] = nobody) -> bytes | None:
+        """The bytes of a stored file, or None.
+
+        Args:
+            hold: told how many bytes they are before they are read; what it raises is raised.
+        """
 
     def open(self, collection: str, file_id: str) -> Stored | None:
         """What is known of a stored file, and how to read it; or None."""

@@ -52,30 +52,30 @@ def metadata(data: bytes) -> None:
         open_photo(data, max_pixels=MAX_PIXELS).metadata(NOTES)
 
 
-def seconds(use: Use, data: bytes) -> float:
-    """Of processor time."""
+def timed(use: Use, data: bytes) -> tuple[object, float]:
+    """What came out, and the seconds of processor time that it took."""
     start = time.process_time()
-    use(data)
-    return time.process_time() - start
+    found = use(data)
+    return found, time.process_time() - start
 
 
-def more(use: Use, data: bytes, plain: bytes) -> tuple[float, float]:
-    """How much more than the plain picture a bomb takes: MB and ms."""
-    use(plain)
-    base = seconds(use, plain)
+def more(use: Use, data: bytes, plain: bytes) -> tuple[object, object, tuple[float, float]]:
+    """What came out of a bomb and of the plain picture, and how much more than that it takes: MB and ms."""
+    expected = use(plain)
+    _, base = timed(use, plain)
     before = memory("VmHWM")
-    took = seconds(use, data)
+    result, took = timed(use, data)
     grown = memory("VmHWM") - before
     for _ in range(3):  # perhaps it was since others are at work here
         if took - base > ENOUGH:
-            took = min(took, seconds(use, data))
-    return round(grown, 1), round(1000 * (took - base), 1)
+            took = min(took, timed(use, data)[1])
+    return result, expected, (round(grown, 1), round(1000 * (took - base), 1))
 
 
 def measured(name: str, data: bytes, plain: bytes) -> dict:
     """What a bomb costs more than its plain picture, and what came out."""
-    costs = {"pixels": more(pixels, data, plain), "metadata": more(metadata, data, plain)}
-    result, expected = pixels(data), pixels(plain)
+    result, expected, of_pixels = more(pixels, data, plain)
+    costs = {"pixels": of_pixels, "metadata": more(metadata, data, plain)[2]}
     same = not isinstance(result, str) and np.array_equal(result, expected)
     outcome = "same" if same else result if isinstance(result, str) else "another picture"
     return {"name": name, "kB": len(data) // 1000, "outcome": outcome} | costs

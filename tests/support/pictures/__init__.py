@@ -7,6 +7,7 @@ points; a bad one names words of the sentence that its sender gets, with a limit
 from tests.support.pictures.archives import ARCHIVES
 from tests.support.pictures.ends import METADATA
 from tests.support.pictures.files import MAX_PIXELS, Picture
+from tests.support.pictures.jp2s import JP2S
 from tests.support.pictures.jpegs import JPEGS, TURNED
 from tests.support.pictures.meanings import MEANINGS
 from tests.support.pictures.others import NO_PICTURES, OTHERS, PROFILES, SIZES
@@ -16,3 +17,4 @@ from tests.support.pictures.tiffs import TIFFS
 __all__ = ["MAX_PIXELS", "PICTURES", "Picture"]
 
 PICTURES = JPEGS + TURNED + PNGS + TIFFS + OTHERS + PROFILES + SIZES + NO_PICTURES + METADATA + MEANINGS + ARCHIVES
+PICTURES += JP2S

@@ -65,6 +65,13 @@ def jpeg_header(width: int, height: int, bits: int = 8) -> bytes:
     return jpeg[: at + 4] + struct.pack(">BHH", bits, height, width) + jpeg[at + 9 :]
 
 
+def oddly_sampled() -> bytes:
+    """Of luma half the samples of chroma: nobody writes it, and libjpeg-turbo's plain interface does not know it."""
+    data = plain_jpeg()
+    at = data.index(b"\xff\xc0") + 11
+    return data[:at] + b"\x12" + data[at + 1 : at + 3] + b"\x21" + data[at + 4 :]
+
+
 def many_scans(number: int) -> bytes:
     """The last scan of a progressive JPEG again and again, each of which a decoder has to go through."""
     jpeg = save(scene(), "JPEG", progressive=True)
@@ -97,6 +104,7 @@ JPEGS = [
     Picture("a JPEG with broken tables", bad_huffman_table, error="JPEG is damaged"),
     Picture("a JPEG without height", lambda: jpeg_header(48, 0), error="no pixels"),
     Picture("a JPEG of 12 bits", lambda: jpeg_header(48, 32, bits=12), error="kind of JPEG is not supported"),
+    Picture("a JPEG of odd samples", oddly_sampled, error="sampled in a way that is not supported"),
     Picture("a JPEG of 4 thousand million pixels", lambda: jpeg_header(65000, 65000), error="4,225,000,000"),
     Picture("a JPEG of scans without end", lambda: many_scans(500), error="more than 100 scans"),
     Picture(

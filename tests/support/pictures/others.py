@@ -31,6 +31,34 @@ def animated(form: str, **options) -> bytes:
     return save(scene(), form, save_all=True, append_images=[Image.new("RGB", SIZE)], **options)
 
 
+FRAME = (24, 16)  # where the first frame lies on a screen of twice the sides
+ON_WHITE = {(x + FRAME[0], y + FRAME[1]): colour for (x, y), colour in shows().items()}
+ON_WHITE |= dict.fromkeys([(3, 3), (48, 8), (90, 32), (3, 60), (92, 60)], (255, 255, 255))
+
+
+def small_frame_gif(image: Image.Image | None = None, **options) -> bytes:
+    data = bytearray(save(image or scene().quantize(4), "GIF", **options))
+    data[6:10] = struct.pack("<HH", 2 * SIZE[0], 2 * SIZE[1])
+    at = data.index(b",", 13 + (6 << (data[10] & 7)))
+    data[at + 1 : at + 5] = struct.pack("<HH", *FRAME)
+    return bytes(data)
+
+
+def small_frame_webp() -> bytes:
+    data = bytearray(animated("WEBP", lossless=True))
+    for name, at, values in ((b"VP8X", 12, [2 * SIZE[0] - 1, 2 * SIZE[1] - 1]), (b"ANMF", 8, [v // 2 for v in FRAME])):
+        here = data.index(name) + at
+        data[here : here + 6] = b"".join(value.to_bytes(3, "little") for value in values)
+    return bytes(data)
+
+
+def dark_pgm(words: bool = False) -> bytes:
+    """Of 16 bits, all of them less than 256."""
+    if words:
+        return b"P2 %d %d 65535\n" % SIZE + b"200 " * (SIZE[0] * SIZE[1])
+    return b"P5 %d %d 65535\n" % SIZE + bytes([0, 200]) * (SIZE[0] * SIZE[1])
+
+
 def transparent_gif() -> bytes:
     image = Image.new("P", SIZE)
     image.putpalette([level for colour in COLOURS for level in colour])
@@ -110,6 +138,20 @@ OTHERS = [
     Picture("an AVIF of 256 million pixels", huge_avif, error="256,000,000"),
     Picture("a GIF", lambda: save(scene().quantize(4), "GIF"), SIZE, shows()),
     Picture("a GIF with a transparent ground", transparent_gif, SIZE, over_white()),
+    Picture("a GIF whose frame is smaller than its screen", small_frame_gif, (2 * SIZE[0], 2 * SIZE[1]), ON_WHITE),
+    Picture(
+        "a GIF whose frame is smaller than its screen, with a transparent colour",
+        lambda: small_frame_gif(transparency=0),
+        (2 * SIZE[0], 2 * SIZE[1]),
+        {point: ON_WHITE[point] for point in [(3, 3), (92, 60)]},
+    ),
+    Picture(
+        "a gray GIF whose frame is smaller than its screen",
+        lambda: small_frame_gif(gray_scene()),
+        (2 * SIZE[0], 2 * SIZE[1]),
+        {(36, 24): (40, 40, 40), (60, 40): (220, 220, 220), (3, 3): (255, 255, 255)},
+    ),
+    Picture("a WebP whose frame is smaller than its canvas", small_frame_webp, (2 * SIZE[0], 2 * SIZE[1]), ON_WHITE),
     Picture("the first frame of a moving GIF", lambda: animated("GIF"), SIZE, shows()),
     Picture("a GIF whose end is missing", lambda: save(scene().quantize(4), "GIF")[:-30], error="GIF is cut off"),
     Picture("a GIF without a picture", lambda: gif(9, 9)[:19] + b";", error="no picture"),
@@ -139,6 +181,8 @@ OTHERS = [
         gray=True,
     ),
     Picture("a PGM of 10 bits", ten_bits, SIZE, shows(GRAYS), gray=True),
+    Picture("a PGM of a dark cellar", dark_pgm, SIZE, shows([1] * 4), gray=True, tolerance=1),
+    Picture("a PGM of a dark cellar in words", lambda: dark_pgm(True), SIZE, shows([1] * 4), gray=True, tolerance=1),
     Picture("a PBM", lambda: save(scene([0, 1, 1, 0], "1"), "PPM"), SIZE, shows([0, 255, 255, 0]), gray=True),
     Picture("a PPM of words", words, SIZE, shows(GRAYS), gray=True),
     Picture(

@@ -78,6 +78,11 @@ PNGS = [
         gray=True,
     ),
     Picture("a PNG with a palette", palette_png, SIZE, shows()),
+    Picture(
+        "a PNG whose palette is missing",
+        lambda: png(SIZE, 8, 3, bytes(SIZE[0] * SIZE[1])),
+        error="PNG is damaged: its palette is missing",
+    ),
     Picture("a palette with one transparent colour", lambda: palette_png(transparency=0), SIZE, over_white()),
     Picture("a palette with soft edges", lambda: palette_png(transparency=b"\x80\xff"), SIZE, over_white(128)),
     Picture(
@@ -109,6 +114,23 @@ PNGS = [
         lambda: png16(COLOURS, 2, chunk(b"tRNS", struct.pack(">3H", *(v * 256 + 77 for v in COLOURS[0])))),
         SIZE,
         over_white(),
+    ),
+    Picture(
+        "a colour scan of 16 bits with a transparent colour that differs in the low bits",
+        lambda: png16(COLOURS, 2, chunk(b"tRNS", struct.pack(">3H", *(v * 256 + 78 for v in COLOURS[0])))),
+        SIZE,
+        shows(),
+    ),
+    Picture(
+        "a colour scan of 16 bits with a gamma and a transparent colour",
+        lambda: png16(
+            COLOURS,
+            2,
+            chunk(b"gAMA", struct.pack(">I", 45_455)),
+            chunk(b"tRNS", struct.pack(">3H", *(v * 256 + 77 for v in COLOURS[3]))),
+        ),
+        SIZE,
+        shows([*COLOURS[:3], WHITE]),
     ),
     Picture(
         "a cutout of 16 bits",

@@ -89,7 +89,7 @@ function setPrompt() {
 
 /** Offers what the model takes. @param {{fields: Object<string, unknown>}} model each field with its default */
 export function offerFields({ fields }) {
-  $("corrections").hidden = !("hints" in fields);
+  $("corrections").hidden = false;
   $("prompt-field").hidden = !("prompt" in fields);
   $("prompt").placeholder = fields.prompt ?? "";
 }

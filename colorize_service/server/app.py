@@ -10,7 +10,8 @@ from colorize_service.inference.model import Model, Setup
 from colorize_service.server import api, logs, origins, web
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
-from colorize_service.server.engine import Engine
+from colorize_service.server.engines.local import LocalEngine
+from colorize_service.server.engines.protocol import Engine
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.parts import Parts, install
@@ -53,10 +54,11 @@ def create_app(settings: Settings) -> Flask:
 
 def _parts(settings: Settings) -> Parts:
     metrics = Metrics()
+    storage = _storage(settings)
     return Parts(
         settings=settings,
-        storage=_storage(settings),
-        engine=_engine(settings, metrics),
+        storage=storage,
+        engine=_engine(settings, storage, metrics),
         upload_queue=_queue(settings, metrics.watch("upload")),
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
@@ -71,7 +73,7 @@ def _storage(settings: Settings) -> Storage:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
-def _engine(settings: Settings, metrics: Metrics) -> Engine:
+def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> Engine:
     def colorizer(model: Model) -> Colorizer:
         return Colorizer(model, max_pixels=settings.max_pixels, quality=settings.jpeg_quality)
 
@@ -79,7 +81,7 @@ def _engine(settings: Settings, metrics: Metrics) -> Engine:
         settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch
     )
     queue = _queue(settings, metrics.watch("colorize"))
-    return Engine(settings.model_bundle, setup, queue, colorizer, metrics.model_is_loaded)
+    return LocalEngine(settings.model_bundle, setup, queue, colorizer, storage, metrics)
 
 
 def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:

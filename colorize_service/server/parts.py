@@ -6,7 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from colorize_service.server.app_check import AppCheckVerifier
-from colorize_service.server.engine import Engine
+from colorize_service.server.engines.protocol import Engine
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue

@@ -23,7 +23,7 @@ FORBIDDEN = [
     ("colorize_service.server.api.files", "colorize_service.server.web", "import {}"),
     ("colorize_service.server.storage.folder", "werkzeug", "import {}"),
     ("export.hub", "colorize_service.imaging", "from {} import open_photo"),
-    ("training.shipped", "colorize_service.server.engine", "from {} import Engine"),
+    ("training.shipped", "colorize_service.server.engines.local", "from {} import LocalEngine"),
 ]
 
 

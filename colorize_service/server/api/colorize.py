@@ -1,6 +1,5 @@
 """``POST /colorize``."""
 
-import time
 from collections.abc import Collection
 
 from flask import Blueprint, Response
@@ -10,7 +9,6 @@ from colorize_service.server.api.operations import Json, operation, photo_form, 
 from colorize_service.server.api.options import option_fields, read_options
 from colorize_service.server.api.schemas import UUID4, Colorized, answer
 from colorize_service.server.api.tokens import app_check_required
-from colorize_service.server.logs import note
 from colorize_service.server.parts import parts
 from colorize_service.server.settings import Settings
 
@@ -42,24 +40,11 @@ def colorize() -> Response:
     The result is a JPEG with the photo's own width, height, detail and luminance, upright and without metadata. The
     same photo with the same fields gives the same result. It takes seconds; requests may queue.
     """
-    engine, metrics = parts().engine, parts().metrics
-    colorizer = engine.colorizer  # raises while there is no model
+    engine = parts().engine
     engine.check_queue()  # before a photo is read that would be refused
     check_room()
-    photo, options = read_photo_or_upload(), read_options()
-    came = time.perf_counter()
-    with engine.turn(abandoned()) as turn:
-        began = time.perf_counter()
-        metrics.queue_seconds.observe(began - came)
-        result = colorizer.colorize(photo, options, turn)
-        metrics.engine_seconds.observe(result.model_seconds)
-        note(
-            pixels=result.pixels,
-            queue_ms=_milliseconds(began - came),
-            work_ms=_milliseconds(time.perf_counter() - began),
-            engine_ms=_milliseconds(result.model_seconds),
-        )
-    result_id = parts().storage.put("results", result.file)
+    photo, upload_id = read_photo_or_upload()
+    result_id = engine.colorize(photo, read_options(), abandoned(), upload_id)
     filename = f"{result_id}.jpg"
     return answer(
         Colorized(
@@ -70,7 +55,3 @@ def colorize() -> Response:
             filename=filename,
         )
     )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

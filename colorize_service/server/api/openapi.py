@@ -52,7 +52,7 @@ def openapi() -> Response:
     """The document; its server is the base of the links in answers, or where the client found it."""
     base = parts().settings.public_base_url or request.script_root or "/"
     engine = parts().engine
-    takes = EVERY_OPTION if engine.problem else engine.colorizer.model.takes
+    takes = EVERY_OPTION if engine.problem else engine.describe().takes
     text = json.dumps(document(current_app, base, takes), ensure_ascii=False, separators=(",", ":"))
     return conditional(Response(text, mimetype="application/json"))
 

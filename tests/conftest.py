@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
@@ -17,6 +18,9 @@ from tests.support import needs
 from tests.support.gateway import Nginx
 from tests.support.key_server import PROJECT, KeyServer
 from tests.support.service import ADDRESSES, ROOT, Service
+
+if TYPE_CHECKING:
+    from tests.support.fleet import Fleet
 
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -53,7 +57,7 @@ class Api:
     """An address of the service, and what a client needs to call it."""
 
     url: str
-    service: Service
+    service: "Service | Fleet"
     keys: KeyServer
     through: str
 
@@ -93,9 +97,9 @@ def keys():
         yield server
 
 
-@pytest.fixture(scope="session", params=["gunicorn", "nginx"])
+@pytest.fixture(scope="session", params=["gunicorn", "nginx", "fleet"])
 def api(request, keys, tmp_path_factory, every_answer_is_as_documented):
-    """The service with App Check enforced, called directly and then through nginx."""
+    """The service with App Check enforced, called directly, through nginx, and through nginx as a fleet."""
     folder = tmp_path_factory.mktemp(request.param)
     settings = {
         "APP_CHECK": "on",
@@ -108,6 +112,12 @@ def api(request, keys, tmp_path_factory, every_answer_is_as_documented):
         if request.param == "gunicorn":
             service = stack.enter_context(Service(folder, **settings))
             yield Api(service.url, service, keys, "gunicorn")
+        elif request.param == "fleet":
+            from tests.support.fleet import redis_fleet  # Redis' client, for those who need it
+
+            _, fleet = redis_fleet(stack, folder, TRUSTED_PROXIES=1, **settings)
+            nginx = stack.enter_context(Nginx(folder, *(service.port for service in fleet.services)))
+            yield Api(nginx.url, fleet, keys, "nginx")
         else:
             service = stack.enter_context(Service(folder, TRUSTED_PROXIES=1, **settings))
             nginx = stack.enter_context(Nginx(folder, service.port))

@@ -1,4 +1,5 @@
-"""The command line: ``colorize PHOTO…`` converts files, ``colorize serve`` starts the service. See docs/cli.md."""
+"""The command line: ``colorize PHOTO…`` converts files, ``colorize serve`` starts the service, ``colorize worker``
+a worker of a fleet. See docs/cli.md."""
 
 import gc
 import sys
@@ -7,12 +8,16 @@ from colorize_service.cli import streams
 
 
 def main() -> None:
-    """The entry point ``colorize``. A photo named ``serve`` has to be given as ``./serve``."""
+    """The entry point ``colorize``. A photo named ``serve`` or ``worker`` has to be given as ``./serve``."""
     with streams.forgiving():
         if sys.argv[1:2] == ["serve"]:
             from colorize_service.cli.serve import serve
 
             serve(sys.argv[2:], prog_name="colorize serve")
+        if sys.argv[1:2] == ["worker"]:
+            from colorize_service.cli.worker import worker
+
+            worker(sys.argv[2:], prog_name="colorize worker")
         gc.disable()  # imports make no garbage worth collecting; `convert` enables it again
         from colorize_service.cli.convert import convert
 

@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
 
 def _parts(settings: Settings) -> Parts:
     metrics = Metrics()
-    storage = _storage(settings)
+    storage = open_storage(settings)
     return Parts(
         settings=settings,
         storage=storage,
@@ -66,7 +66,12 @@ def _parts(settings: Settings) -> Parts:
     )
 
 
-def _storage(settings: Settings) -> Storage:
+def open_storage(settings: Settings) -> Storage:
+    """The store of pictures.
+
+    Raises:
+        SettingsError: if it cannot be used.
+    """
     try:
         return Storage(settings.storage_dir, settings.storage_min_free, settings.storage_quota)
     except OSError as error:
@@ -74,6 +79,20 @@ def _storage(settings: Settings) -> Storage:
 
 
 def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> Engine:
+    if not settings.broker:
+        return local_engine(settings, storage, metrics)[0]
+    try:
+        from colorize_service.server.fleet.engine import FleetEngine
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"BROKER_URL: this needs the package {error.name}; in the project's folder: pip install '.[server,fleet]'"
+        ) from None
+    return FleetEngine(settings, storage, metrics)
+
+
+def local_engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[LocalEngine, WorkQueue]:
+    """The engine of one process, and the queue in front of it."""
+
     def colorizer(model: Model) -> Colorizer:
         return Colorizer(model, max_pixels=settings.max_pixels, quality=settings.jpeg_quality)
 
@@ -81,7 +100,7 @@ def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> Engine:
         settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch
     )
     queue = _queue(settings, metrics.watch("colorize"))
-    return LocalEngine(settings.model_bundle, setup, queue, colorizer, storage, metrics)
+    return LocalEngine(settings.model_bundle, setup, queue, colorizer, storage, metrics), queue
 
 
 def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:

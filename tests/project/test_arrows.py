@@ -22,6 +22,8 @@ FORBIDDEN = [
     ("colorize_service.bundle", "export.errors", "from {} import ExportError"),
     ("colorize_service.server.api.files", "colorize_service.server.web", "import {}"),
     ("colorize_service.server.storage.folder", "werkzeug", "import {}"),
+    ("colorize_service.server.engines.local", "celery", "def late():\n    import {}"),
+    ("colorize_service.server.api.health", "colorize_service.server.fleet.board", "from {} import Board"),
     ("export.hub", "colorize_service.imaging", "from {} import open_photo"),
     ("training.shipped", "colorize_service.server.engines.local", "from {} import LocalEngine"),
 ]
@@ -65,4 +67,4 @@ def test_an_import_against_the_arrows_is_noticed(reports, importer, imported):
 
 
 def test_each_contract_is_one_that_can_be_broken(reports):
-    assert " 0 kept, 10 broken." in reports[1], reports[1]
+    assert " 0 kept, 12 broken." in reports[1], reports[1]

@@ -59,6 +59,12 @@ class Unhealthy(Body):
     detail: Sentence
 
 
+class Alive(Body):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
 class Size(Body):
     """Of a picture, in pixels."""
 
@@ -136,7 +142,7 @@ class PageSettings(Body):
 
 
 #: What clients get; the page's settings are its own affair.
-ANSWERS = (Error, Healthy, Unhealthy, LoadedModel, Uploaded, Colorized)
+ANSWERS = (Error, Healthy, Unhealthy, Alive, LoadedModel, Uploaded, Colorized)
 
 
 def answer(body: Body, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

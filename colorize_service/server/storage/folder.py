@@ -10,6 +10,9 @@ from pathlib import Path
 
 from colorize_service.server.storage.room import Room, StorageFull, on_disk
 
+#: Collections of files as clients have sent them, which nobody but the service sees.
+PRIVATE = ("originals", "inbox")
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -21,8 +24,9 @@ def no_space(error: OSError) -> bool:
 class Storage:
     """A folder of files, ``ROOT/COLLECTION/ab/cd/ID.jpg`` where ``abcd`` begins the id.
 
-    The collections are ``uploads`` and ``results``, JPEGs that the public may see, and ``originals``, what clients have
-    sent in any format, for the service alone and without an ending.
+    The collections are ``uploads`` and ``results``, JPEGs that the public may see, and, for the service alone and
+    without an ending, what clients have sent in any format: ``originals`` of uploads, and the ``inbox`` of photos that
+    wait for a worker.
 
     Two levels of 256 folders each keep a million files at about 15 a folder. A file is written under ``ROOT/.tmp``
     and renamed when it is complete and on the disk, so its own name never shows part of it. Whoever writes holds a
@@ -56,17 +60,20 @@ class Storage:
         """:meth:`put_all` for a single file."""
         return self.put_all({collection: data})
 
-    def put_all(self, files: Mapping[str, bytes]) -> str:
+    def put_all(self, files: Mapping[str, bytes], file_id: str | None = None) -> str:
         """Store a file in each of these collections, all or none, for good and in this order.
 
+        Args:
+            file_id: a random id (UUID version 4) that they are to have in common; None: a new one.
+
         Returns:
-            The new random id (UUID version 4) that they have in common.
+            That id.
 
         Raises:
             StorageFull: if the disk, its quota or this store's is full, or too little of the disk would be free.
             OSError: if a file cannot be written for another reason.
         """
-        file_id = str(uuid.uuid4())
+        file_id = file_id or str(uuid.uuid4())
         waiting = {collection: self._temporary / f"{file_id}.{collection}" for collection in files}
         written = []
         try:
@@ -105,8 +112,19 @@ class Storage:
         except FileNotFoundError:  # removed a moment ago
             return None
 
+    def delete(self, collection: str, file_id: str) -> bool:
+        """Remove a file; False where :meth:`find` finds none."""
+        path = self.find(collection, file_id)
+        try:
+            if path is None:
+                return False
+            path.unlink()
+        except FileNotFoundError:  # removed a moment ago
+            return False
+        return True
+
     def _path(self, collection: str, file_id: str) -> Path:
-        name = file_id if collection == "originals" else f"{file_id}.jpg"
+        name = file_id if collection in PRIVATE else f"{file_id}.jpg"
         return self._root / collection / file_id[:2] / file_id[2:4] / name
 
     def _make_folder(self, folder: Path) -> None:

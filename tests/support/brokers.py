@@ -61,12 +61,13 @@ class RabbitServer:
     """``with RabbitServer(folder) as server``: a node of its own, without a cluster and without plugins."""
 
     def __init__(self, folder: Path):
-        self._program = needs.program("rabbitmq-server", package="rabbitmq-server")
+        needs.program("rabbitmq-server", package="rabbitmq-server")
+        # What Debian's own starts as another user, who may not write to the folders of tests.
+        self._program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
         self.folder, self.port, self._distribution = folder, free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def __enter__(self) -> "RabbitServer":
-        self.folder.chmod(0o777)  # Debian's script runs it as another user
         (self.folder / "plugins").write_text("[].")
         environment = {
             "PATH": os.environ["PATH"],
@@ -84,7 +85,11 @@ class RabbitServer:
             self.process = subprocess.Popen(
                 [self._program], env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._listens, 60, (self.folder / "rabbitmq.log").read_text)
+        try:
+            wait_until(self._listens, 60, (self.folder / "rabbitmq.log").read_text)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _listens(self) -> bool:

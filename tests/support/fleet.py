@@ -72,9 +72,17 @@ class Fleet:
         storage: the folder that they share.
     """
 
-    def __init__(self, folder: Path, broker_url: str, worker: tuple[str, ...] | None = None, **settings: object):
+    def __init__(
+        self,
+        folder: Path,
+        broker_url: str,
+        worker: tuple[str, ...] | None = None,
+        replicas: int = 2,
+        **settings: object,
+    ):
         """
         Args:
+            replicas: API processes.
             worker: what Python runs for a worker, if not ``colorize worker``.
         """
         self.storage = folder / "store"
@@ -83,7 +91,8 @@ class Fleet:
         for number in range(2):
             place = folder / f"machine{number}"
             place.mkdir()
-            self.services.append(Service(place, **common))
+            if number < replicas:
+                self.services.append(Service(place, **common))
             self.workers.append(Worker(place, *([worker] if worker else []), **common))
 
     def start(self) -> Self:

@@ -13,7 +13,7 @@ from colorize_service.inference import model
 from colorize_service.inference.lite import Lite
 
 #: A photo of this gray takes some seconds,
-SLOW, SECONDS = 40, 2.5
+SLOW, SECONDS = 40, 1.5
 #: and one of this gray kills the worker.
 DEADLY = 80
 #: Environment variable: a file that gets a line for each photo that the model sees.

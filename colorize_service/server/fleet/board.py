@@ -98,7 +98,7 @@ class Board:
         Args:
             judge: whether a worker that has not said that it lives is dead.
         """
-        keys = self._keys(photo_id, "line", "wanted", "photo", "lease", "reply")
+        keys = self._keys(photo_id, "line", "wanted", "photo", "lease", "reply", "workers")
         state, attempts = self._run(scripts.RENEW, keys, photo_id, WANTED_SECONDS, int(judge))
         return Progress(state.decode(), attempts)
 
@@ -141,6 +141,16 @@ class Board:
             pipe.srem(jobs, photo_id)
             pipe.execute()
 
+    def lose(self, photo_id: str) -> bool:
+        """The photo itself is not there: whoever waits hears of it as ``forgotten``. False for a job, for which nobody
+        does."""
+        self.release(photo_id)
+        wanted, job = self._keys(photo_id, "wanted", "job")
+        if self._redis.exists(job):
+            return False
+        self._redis.delete(wanted)
+        return True
+
     def finish(self, photo_id: str, outcome: Outcome) -> bool:
         """Say what has become of a photo; False if that has been said."""
         keys = self._keys(photo_id, "photo", "lease", "reply", "job", "jobs", "wanted", "line")
@@ -160,11 +170,11 @@ class Board:
 
     def sent_again(self, photo_id: str) -> None:
         """A lost job waits for a worker again."""
-        self._redis.srem(f"{_PREFIX}jobs", photo_id)
+        self._redis.srem(self._keys("", "jobs")[0], photo_id)
 
     def announce(self, worker: str, description: Description) -> None:
         """A worker is ready, for the next :data:`WORKER_SECONDS`."""
-        keys = [f"{_PREFIX}workers", f"{_PREFIX}worker:{worker}"]
+        keys = [*self._keys("", "workers"), f"{_PREFIX}worker:{worker}"]
         self._run(scripts.ANNOUNCE, keys, worker, pack(description), WORKER_SECONDS)
 
     def leave(self, worker: str) -> None:
@@ -176,11 +186,11 @@ class Board:
 
     def overview(self) -> tuple[int, list[Description]]:
         """How many photos wait for a worker, and what each worker that is ready tells of its model."""
-        waiting, workers = self._run(scripts.OVERVIEW, [f"{_PREFIX}line", f"{_PREFIX}workers"], _PREFIX)
+        waiting, workers = self._run(scripts.OVERVIEW, self._keys("", "line", "workers"), _PREFIX)
         return waiting, [each for each in map(read_description, workers) if each is not None]
 
     def _keys(self, photo_id: str, *names: str) -> list[str]:
-        return [_PREFIX + (name if name in ("line", "jobs") else f"{name}:{photo_id}") for name in names]
+        return [_PREFIX + (name if name in ("line", "jobs", "workers") else f"{name}:{photo_id}") for name in names]
 
     def _run(self, script: str, keys: list[str], *arguments: Any) -> Any:
         if script not in self._scripts:

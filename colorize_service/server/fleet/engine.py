@@ -82,10 +82,9 @@ class FleetEngine:
         note(photo=photo_id)
         started = time.monotonic()
         with self._in_line(task):
-            if upload_id is None:
-                self._storage.put_all({"inbox": photo.data}, file_id=photo_id)
-            self._send(task)
-            outcome = _Waiting(self._board, self._settings, task, self._line).wait(abandoned, self._is_stored)
+            self._send(task, photo)
+            waiting = _Waiting(self._board, self._settings, task, lambda: self._send(task, photo))
+            outcome = waiting.wait(abandoned, self._is_stored)
         if outcome.kind != "done":
             raise error_of(outcome)
         times = outcome.times(time.monotonic() - started)
@@ -110,7 +109,9 @@ class FleetEngine:
             if task.upload is None:
                 forget(self._storage, task.id)
 
-    def _send(self, task: Task) -> None:
+    def _send(self, task: Task, photo: Photo) -> None:
+        if task.upload is None:
+            self._storage.put_all({"inbox": photo.data}, file_id=task.id)
         try:
             self._line.send(task, self._settings.queue_timeout + self._settings.work_timeout)
         except LineError as error:
@@ -130,8 +131,12 @@ class FleetEngine:
 class _Waiting:
     """The wait for the outcome of one photo."""
 
-    def __init__(self, board: Board, settings: Settings, task: Task, line: Line):
-        self._board, self._settings, self._task, self._line = board, settings, task, line
+    def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[], None]):
+        """
+        Args:
+            send: puts the photo into the store and the line once more; raises Busy if it cannot.
+        """
+        self._board, self._settings, self._task, self._send = board, settings, task, send
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
@@ -178,8 +183,8 @@ class _Waiting:
             log.warning("Photo %s is sent again: its %s.", self._task.id, _WHY[progress.state])
             self._owed = True
         if self._owed and progress.state != "finished":
-            with contextlib.suppress(LineError):
-                self._line.send(self._task, self._settings.queue_timeout + self._settings.work_timeout)
+            with contextlib.suppress(Busy):
+                self._send()
                 self._owed = False
 
     def _too_late(self, began: bool) -> Busy:

@@ -5,7 +5,7 @@ All times are those of the server that runs them, so that clocks may differ. A p
 ``wanted:ID``
     Somebody waits for it. It lapses by itself, and the photo with it.
 ``photo:ID``
-    A hash: ``attempts`` that were begun, ``begun`` while one is thought to be in work, ``finished``.
+    A hash: ``attempts`` that were begun; ``begun`` while one is thought to be in work, with its worker; ``finished``.
 ``lease:ID``
     Held by the worker that has it in work, and renewed while that lives.
 ``reply:ID``
@@ -35,7 +35,8 @@ return 1
 """
 )
 
-#: (line, wanted, photo, lease, reply) (id, seconds, whether a worker without a lease is dead): state and attempts.
+#: (line, wanted, photo, lease, reply, workers) (id, seconds, whether a worker without a lease is dead): state and
+#: attempts.
 RENEW = (
     _NOW
     + """
@@ -43,11 +44,12 @@ if redis.call('EXISTS', KEYS[5]) == 1 then return {'finished', 0} end
 local known = redis.call('EXISTS', KEYS[2])
 redis.call('SET', KEYS[2], 1, 'EX', ARGV[2])
 local attempts = tonumber(redis.call('HGET', KEYS[3], 'attempts') or 0)
-local begun = redis.call('HEXISTS', KEYS[3], 'begun') == 1
+local begun = redis.call('HGET', KEYS[3], 'begun')
 if begun and (redis.call('EXISTS', KEYS[4]) == 1 or ARGV[3] == '0') then return {'begun', attempts} end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 if begun then
   redis.call('HDEL', KEYS[3], 'begun')
+  redis.call('ZREM', KEYS[6], begun)
   return {'dead', attempts}
 end
 return {known == 1 and 'queued' or 'forgotten', attempts}
@@ -63,7 +65,7 @@ if redis.call('EXISTS', KEYS[4]) == 1 then return {'held', 0} end
 local attempts = redis.call('HINCRBY', KEYS[3], 'attempts', 1)
 redis.call('EXPIRE', KEYS[3], ARGV[5])
 if attempts > tonumber(ARGV[4]) then return {'worn', attempts} end
-redis.call('HSET', KEYS[3], 'begun', 1)
+redis.call('HSET', KEYS[3], 'begun', ARGV[2])
 redis.call('SET', KEYS[4], ARGV[2], 'EX', ARGV[3])
 if redis.call('EXISTS', KEYS[5]) == 1 then redis.call('SADD', KEYS[6], ARGV[1]) end
 return {'yours', attempts}

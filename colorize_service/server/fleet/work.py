@@ -98,8 +98,10 @@ class Work:
     def _read(self, task: Task) -> bytes:
         if task.upload is None:
             data = self._stored(lambda: self._storage.get("inbox", task.id))
-            if data is None:  # who waited for it has taken it along
-                raise Abandoned
+            if data is None:  # who waited for it has taken it along, or it was thought that nobody did
+                if self._patiently(lambda: self._board.lose(task.id)):
+                    raise Abandoned
+                raise NotFound("The photo is not there any more.")
             return data
         upload = task.upload
         # Earlier versions kept what is shown and nothing else.

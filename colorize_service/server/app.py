@@ -11,7 +11,7 @@ from colorize_service.server import api, logs, origins, web
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.engines.local import LocalEngine
-from colorize_service.server.engines.protocol import Engine
+from colorize_service.server.engines.protocol import Engine, Jobs
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.parts import Parts, install
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
         origins=origins.for_flask_cors(settings.cors_origins),
         send_wildcard=True,
         max_age=86400,
-        expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
+        expose_headers=["Content-Disposition", "ETag", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"],
     )
 
     wsgi_app = RequestBody(app.wsgi_app, settings.body_timeout)
@@ -55,10 +55,12 @@ def create_app(settings: Settings) -> Flask:
 def _parts(settings: Settings) -> Parts:
     metrics = Metrics()
     storage = open_storage(settings)
+    engine, jobs = _engine(settings, storage, metrics)
     return Parts(
         settings=settings,
         storage=storage,
-        engine=_engine(settings, storage, metrics),
+        engine=engine,
+        jobs=jobs,
         upload_queue=_queue(settings, metrics.watch("upload")),
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
@@ -78,16 +80,17 @@ def open_storage(settings: Settings) -> Storage:
         raise SettingsError(f"STORAGE_DIR={settings.storage_dir}: {error.filename}: {error.strerror}.") from error
 
 
-def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> Engine:
+def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[Engine, Jobs | None]:
     if not settings.broker:
-        return local_engine(settings, storage, metrics)[0]
+        return local_engine(settings, storage, metrics)[0], None
     try:
         from colorize_service.server.fleet.engine import FleetEngine
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"BROKER_URL: this needs the package {error.name}; in the project's folder: pip install '.[server,fleet]'"
         ) from None
-    return FleetEngine(settings, storage, metrics)
+    engine = FleetEngine(settings, storage, metrics)
+    return engine, engine.jobs
 
 
 def local_engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[LocalEngine, WorkQueue]:

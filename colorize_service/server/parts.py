@@ -6,7 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from colorize_service.server.app_check import AppCheckVerifier
-from colorize_service.server.engines.protocol import Engine
+from colorize_service.server.engines.protocol import Engine, Jobs
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
@@ -23,12 +23,14 @@ class Parts:
     Attributes:
         app_check: verifies tokens; None if everybody is served.
         upload_queue: turns of uploads; those of photos to colorize are the engine's.
+        jobs: None where there is no broker.
         held_bytes: what requests hold of photos.
     """
 
     settings: Settings
     storage: Storage
     engine: Engine
+    jobs: Jobs | None
     upload_queue: WorkQueue
     held_bytes: HeldBytes
     metrics: Metrics

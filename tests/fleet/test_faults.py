@@ -11,28 +11,19 @@ import threading
 import time
 import uuid
 
-import numpy as np
 import pytest
 import requests
-from PIL import Image
 
 from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Setup, load_folder
-from tests.conftest import encode
 from tests.support import odd_worker
 from tests.support.brokers import PASSWORD, RabbitServer, RedisServer
 from tests.support.fleet import Fleet, redis_fleet
 from tests.support.http import assert_error
+from tests.support.odd_fleet import ODD, Running, gray
 from tests.support.odd_worker import DEADLY, SLOW
 from tests.support.service import wait_until
-
-_ODD = ("tests.support.odd_worker",)
-
-
-def gray(level: int) -> bytes:
-    """A photo of one gray."""
-    return encode(Image.fromarray(np.full((64, 64), level, np.uint8)), "PNG")
 
 
 class Call(threading.Thread):
@@ -57,43 +48,6 @@ class Call(threading.Thread):
         return self.answer
 
 
-class Running:
-    """A fleet of two API processes and two workers, whose models do odd things; each has one in work at a time."""
-
-    def __init__(self, fleet: Fleet, broker: RedisServer, seen):
-        self.fleet, self.broker, self._seen = fleet, broker, seen
-        self.board = broker.client()
-        self.urls = [service.url for service in fleet.services]
-
-    def seen(self, level: int) -> int:
-        """How often a model has seen a photo of this gray."""
-        return [line.split()[1] for line in self._seen.read_text().splitlines()].count(str(level))
-
-    def holders(self) -> list[int]:
-        """The process ids of the workers that have a photo in work."""
-        keys = self.board.keys("colorize:lease:*")
-        return [int(holder.split("-")[-2]) for holder in self.board.mget(keys) if holder] if keys else []
-
-    def wait_for_work(self, count: int = 1) -> int:
-        """Wait until so many photos are in work; a worker that has one."""
-        wait_until(lambda: len(self.holders()) == count, 20, self.fleet.log)
-        return self.holders()[0]
-
-    def worker(self, pid: int):
-        """The worker of this process id."""
-        (found,) = [worker for worker in self.fleet.workers if worker.process.pid == pid]
-        return found
-
-    def results(self) -> int:
-        """How many results are stored."""
-        return len(list((self.fleet.storage / "results").rglob("*.jpg")))
-
-    def is_well(self) -> bool:
-        """Whether all is there, and nothing is left of earlier photos."""
-        healthy = all(requests.get(f"{url}/health", timeout=5).status_code == 200 for url in self.urls)
-        return healthy and len(self.board.keys("colorize:worker:*")) == 2 and not self.board.keys("colorize:lease:*")
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, keys, every_answer_is_as_documented):
     folder = tmp_path_factory.mktemp("fleet")
@@ -101,7 +55,7 @@ def shared(tmp_path_factory, keys, every_answer_is_as_documented):
     seen.touch()
     settings = {"MAX_IN_WORK": 1, "MAX_QUEUED": 3, "MAX_ATTEMPTS": 2, "QUEUE_TIMEOUT": 30, odd_worker.SEEN: seen}
     with contextlib.ExitStack() as stack:
-        broker, fleet = redis_fleet(stack, folder, worker=_ODD, **settings)
+        broker, fleet = redis_fleet(stack, folder, worker=ODD, **settings)
         yield Running(fleet, broker, seen)
     assert PASSWORD not in fleet.log()
 
@@ -115,7 +69,8 @@ def running(shared):
     wait_until(shared.is_well, 30, shared.fleet.log)
     yield shared
     wait_until(lambda: not shared.fleet.inbox, 10, lambda: f"left in the inbox: {shared.fleet.inbox}")
-    assert not shared.board.keys("colorize:wanted:*") and not shared.board.zcard("colorize:line")
+    wait_until(lambda: not shared.board.keys("colorize:wanted:*"), 10)
+    assert not shared.board.zcount("colorize:line", time.time(), "inf")
 
 
 def test_a_fleet_answers_with_the_very_bytes_of_one_process(running, gray_jpeg):
@@ -275,9 +230,7 @@ def test_messages_of_strangers_neither_run_nor_stop_a_worker(running, gray_jpeg)
     assert processes == [worker.process.pid for worker in running.fleet.workers]
     assert not os.path.exists("/tmp/colorize-was-here")
     # What is refused and not acknowledged would come back.
-    wait_until(
-        lambda: running.board.hlen("unacked") <= unacknowledged, 5, lambda: str(running.board.hgetall("unacked"))
-    )
+    wait_until(lambda: running.board.hlen("unacked") <= unacknowledged, 5)
 
 
 def test_a_photo_that_kills_workers_ends_with_a_sentence(running, gray_jpeg):
@@ -300,7 +253,7 @@ def test_with_rabbitmq_a_photo_whose_worker_is_killed_is_done_by_another(tmp_pat
     (tmp_path / "rabbit").mkdir()
     with RabbitServer(tmp_path / "rabbit") as rabbit, RedisServer(tmp_path / "redis") as redis:
         settings = {"REPLY_URL": redis.url, "MAX_IN_WORK": 1, odd_worker.SEEN: seen}
-        with Fleet(tmp_path, rabbit.url, _ODD, replicas=1, **settings) as fleet:
+        with Fleet(tmp_path, rabbit.url, ODD, replicas=1, **settings) as fleet:
             running = Running(fleet, redis, seen)
             call = Call(running.urls[0], gray(SLOW))
             running.worker(running.wait_for_work()).kill()

@@ -4,10 +4,12 @@ from collections.abc import Collection
 
 from flask import Blueprint, Response
 
-from colorize_service.server.api.forms import abandoned, check_room, link, read_photo_or_upload
-from colorize_service.server.api.operations import Json, operation, photo_form, success
+from colorize_service.server.api.answers import colorized
+from colorize_service.server.api.forms import abandoned, check_room, read_photo_or_upload
+from colorize_service.server.api.jobs import accepted, wants_job
+from colorize_service.server.api.operations import Json, accepted_as, operation, photo_form, success
 from colorize_service.server.api.options import option_fields, read_options
-from colorize_service.server.api.schemas import UUID4, Colorized, answer
+from colorize_service.server.api.schemas import UUID4, Colorized, Job, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
 from colorize_service.server.settings import Settings
@@ -29,7 +31,8 @@ def _form(settings: Settings, takes: Collection[str]) -> Json:
 @blueprint.post("/colorize")
 @operation(
     "Photos",
-    success(Colorized, links={"result": ("filename", "filename"), "download": ("file_id", "result_id")}),
+    success(Colorized, links={"result": ("filename", "filename"), "download": ("file_id", "result_id")})
+    | accepted_as(Job, links={"job": ("job_id", "job_id")}),
     errors=(401, 404, 413, 415, 499),
     body=_form,
 )
@@ -44,14 +47,7 @@ def colorize() -> Response:
     engine.check_queue()  # before a photo is read that would be refused
     check_room()
     photo, upload_id = read_photo_or_upload()
-    result_id = engine.colorize(photo, read_options(), abandoned(), upload_id)
-    filename = f"{result_id}.jpg"
-    return answer(
-        Colorized(
-            success=True,
-            result_id=result_id,
-            download_url=link(f"results/{filename}"),
-            api_download_url=link(f"download/{result_id}"),
-            filename=filename,
-        )
-    )
+    options = read_options()
+    if jobs := wants_job():
+        return accepted(jobs.submit(photo, options, upload_id))
+    return answer(colorized(engine.colorize(photo, options, abandoned(), upload_id)))

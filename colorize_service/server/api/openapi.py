@@ -17,6 +17,8 @@ from colorize_service.server.api.operations import (
     ANYWHERE,
     ERRORS,
     HEADERS,
+    OF_FILES,
+    OF_JOBS,
     PARAMETERS,
     Json,
     Operation,
@@ -42,7 +44,7 @@ APP_CHECK = {
 }
 EVERY_OPTION = tuple(dict.fromkeys(name for kind in KINDS for name in model_class(kind).takes))
 
-PATH_PARAMETERS = {"filename": Filename, "file_id": Id}
+PATH_PARAMETERS = {"filename": Filename, "file_id": Id, "job_id": Id}
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -72,9 +74,9 @@ def document(app: Flask, base: str = "/", takes: Collection[str] = EVERY_OPTION)
             statuses |= set(operation.errors)
     about = {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos."}
     components: Json = {
-        "schemas": _schemas(),
-        "headers": HEADERS,
-        "parameters": PARAMETERS,
+        "schemas": _without_jobs(app, _schemas()),
+        "headers": _without_jobs(app, HEADERS),
+        "parameters": _without_jobs(app, PARAMETERS),
         "responses": {str(status): ERRORS[status] for status in sorted(statuses) if app_check or status != 401},
     }
     return {
@@ -88,14 +90,19 @@ def document(app: Flask, base: str = "/", takes: Collection[str] = EVERY_OPTION)
     }
 
 
+def _without_jobs(app: Flask, parts: Json) -> Json:
+    return {name: part for name, part in parts.items() if parts_of(app).jobs or name not in OF_JOBS}
+
+
 def _operation(
     app: Flask, view: Callable[..., Any], operation: Operation, arguments: list[str], takes: Collection[str]
 ) -> Json:
     settings = parts_of(app).settings
     guarded = 401 in operation.errors and settings.app_check
     errors = {*operation.errors, *ANYWHERE} - (set() if guarded else {401})
-    responses = {status: ref("responses", str(status)) for status in errors} | dict(operation.answers)
-    asks = PARAMETERS if 206 in operation.answers else ["X-Request-ID"]
+    answers = {status: each for status, each in operation.answers.items() if status != 202 or parts_of(app).jobs}
+    responses = {status: ref("responses", str(status)) for status in errors} | answers
+    asks = OF_FILES if 206 in answers else ("X-Request-ID", "Prefer") if 202 in answers else ("X-Request-ID",)
     in_path = {"in": "path", "required": True}
     summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
     return {

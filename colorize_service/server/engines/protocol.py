@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from colorize_service.imaging import Photo
 from colorize_service.inference.turn import Busy
 from colorize_service.options import Options
+
+#: Said where a picture cannot be stored.
+NO_ROOM = "The service has no room left to store pictures; please try again later."
 
 
 class NotLoaded(Busy):
@@ -72,6 +75,45 @@ class Times:
         """The fields of a log line."""
         seconds = {"queue_ms": self.queue, "work_ms": self.work, "engine_ms": self.engine}
         return {"pixels": self.pixels} | {name: round(value * 1000, 1) for name, value in seconds.items()}
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How far a job is.
+
+    Attributes:
+        detail: why it has failed, for a person.
+    """
+
+    status: Literal["queued", "working", "done", "failed"]
+    detail: str | None = None
+
+
+class Jobs(Protocol):
+    """Colorizes photos while their clients are gone. Its methods may be called from any thread.
+
+    They raise Busy if what knows of the jobs cannot be reached.
+    """
+
+    def submit(self, photo: Photo, options: Options, upload_id: str | None = None) -> str:
+        """Let a photo wait.
+
+        Args:
+            upload_id: of the stored upload that the photo is.
+
+        Returns:
+            The id of the job, and of its result.
+
+        Raises:
+            Busy: if the line is full.
+            StorageFull, OSError: if the photo cannot be stored.
+        """
+
+    def state(self, job_id: str) -> JobState | None:
+        """How far a job is; None if there is no such job, or it was long ago."""
+
+    def cancel(self, job_id: str) -> bool:
+        """End a job that is not at its end; False if there is no such job."""
 
 
 class Engine(Protocol):

@@ -116,6 +116,11 @@ class Board:
         state, outcome = self._run(scripts.JOB, keys, photo_id)
         return state.decode(), read_outcome(outcome) if outcome else None
 
+    def cancel(self, photo_id: str, outcome: Outcome) -> bool:
+        """Give a job this outcome if it has none; False if there is no such job."""
+        keys = self._keys(photo_id, "photo", "job", "wanted", "line", "jobs")
+        return bool(self._run(scripts.CANCEL, keys, photo_id, pack(outcome), _REMEMBERED))
+
     # Workers
 
     def claim(self, photo_id: str, holder: str, most_attempts: int) -> Claim:
@@ -152,9 +157,10 @@ class Board:
         return True
 
     def finish(self, photo_id: str, outcome: Outcome) -> bool:
-        """Say what has become of a photo; False if that has been said."""
+        """Say what has become of a photo, unless that has been said; False if it is a job that has been cancelled."""
         keys = self._keys(photo_id, "photo", "lease", "reply", "job", "jobs", "wanted", "line")
-        return bool(self._run(scripts.FINISH, keys, photo_id, pack(outcome), _REMEMBERED))
+        found: int = self._run(scripts.FINISH, keys, photo_id, pack(outcome), _REMEMBERED)
+        return found != -1
 
     def is_wanted(self, photo_id: str) -> bool:
         """Whether somebody waits."""

@@ -1,13 +1,21 @@
 """What goes wrong with a photo in a worker, said in an API process as if it had gone wrong there."""
 
+import logging
+
 from werkzeug.exceptions import InternalServerError, NotFound
 
 from colorize_service.imaging import ImageError
 from colorize_service.inference.model import OptionNotTaken
 from colorize_service.inference.turn import Busy
+from colorize_service.server.engines.protocol import NO_ROOM
 from colorize_service.server.fleet.messages import Outcome
 from colorize_service.server.storage.room import StorageFull
 
+log = logging.getLogger(__name__)
+
+_BROKER_RETRY_AFTER = 5
+
+CANCELLED = Outcome("failed", "The job was cancelled.")
 FAILED = "Something went wrong on the server; it has been logged."
 
 
@@ -53,3 +61,14 @@ def error_of(outcome: Outcome) -> Exception:
             return NotFound(outcome.sentence)
         case _:
             return InternalServerError(outcome.sentence)
+
+
+def sentence_of(outcome: Outcome) -> str:
+    """What a client is told of an outcome that is not ``done``."""
+    return NO_ROOM if outcome.kind == "full" else outcome.sentence
+
+
+def unreachable(error: Exception) -> Busy:
+    """What is said where the broker or the board is not there."""
+    log.warning("The broker cannot be reached: %s", type(error).__name__)
+    return Busy("The line of photos cannot be reached; please try again later.", _BROKER_RETRY_AFTER)

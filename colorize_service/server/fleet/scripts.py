@@ -11,7 +11,7 @@ All times are those of the server that runs them, so that clocks may differ. A p
 ``reply:ID``
     A list for the one who waits: the outcome.
 ``job:ID``
-    A hash, of a photo for which nobody holds a connection: its ``task``, and its ``outcome`` in the end.
+    A hash, of a photo for which nobody holds a connection: its ``task``, and its ``outcome`` in the end; ``cancelled``.
 
 ``line`` has the ids that wait for a worker with the times until which they count, ``workers`` the names of workers with
 the times until which they count, ``jobs`` the ids of jobs in work.
@@ -71,11 +71,13 @@ if redis.call('EXISTS', KEYS[5]) == 1 then redis.call('SADD', KEYS[6], ARGV[1]) 
 return {'yours', attempts}
 """
 
-#: (photo, lease, reply, job, jobs, wanted, line) (id, outcome, seconds to remember): the photo is at its end.
+#: (photo, lease, reply, job, jobs, wanted, line) (id, outcome, seconds to remember): the photo is at its end. -1 if it
+#: is a job that has been cancelled.
 FINISH = """
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[1], 'begun')
 redis.call('SREM', KEYS[5], ARGV[1])
+if redis.call('HEXISTS', KEYS[4], 'cancelled') == 1 then return -1 end
 if redis.call('HEXISTS', KEYS[1], 'finished') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'finished', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
@@ -87,6 +89,20 @@ else
   redis.call('RPUSH', KEYS[3], ARGV[2])
   redis.call('EXPIRE', KEYS[3], ARGV[3])
 end
+return 1
+"""
+
+#: (photo, job, wanted, line, jobs) (id, outcome, seconds to remember): 0 if there is no such job. One that is at its
+#: end stays as it is.
+CANCEL = """
+if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+if redis.call('HEXISTS', KEYS[2], 'outcome') == 1 then return 1 end
+redis.call('HSET', KEYS[2], 'outcome', ARGV[2], 'cancelled', 1)
+redis.call('HSET', KEYS[1], 'finished', 1)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('DEL', KEYS[3])
+redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('SREM', KEYS[5], ARGV[1])
 return 1
 """
 

@@ -13,10 +13,10 @@ from colorize_service.options import Options
 from colorize_service.server.engines.local import LocalEngine
 from colorize_service.server.engines.protocol import Times
 from colorize_service.server.fleet.board import Board, BoardError
-from colorize_service.server.fleet.engine import forget
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, read_task
 from colorize_service.server.fleet.outcomes import outcome_of, worn
 from colorize_service.server.fleet.presence import Presence
+from colorize_service.server.fleet.waiting import forget
 from colorize_service.server.settings import Settings
 from colorize_service.server.storage.folder import Storage
 from colorize_service.server.storage.room import StorageFull
@@ -80,7 +80,8 @@ class Work:
             outcome = outcome_of(error)
             if outcome.kind == "failed":
                 log.exception("Error in the work on photo %s", task.id)
-        self._patiently(lambda: self._board.finish(task.id, outcome))
+        if not self._patiently(lambda: self._board.finish(task.id, outcome)):
+            self._stored(lambda: self._storage.delete("results", task.id))
         notes = {} if outcome.kind != "done" else outcome.times(0).notes()
         notes.pop("queue_ms", None)
         _log(task, outcome.kind, attempts=attempts, ms=round((time.perf_counter() - began) * 1000, 1), **notes)

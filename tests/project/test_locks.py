@@ -34,10 +34,11 @@ def group(name: str) -> list[str]:
 
 BARE = PROJECT["project"]["dependencies"]
 SERVER = BARE + PROJECT["project"]["optional-dependencies"]["server"]
+FLEET = SERVER + PROJECT["project"]["optional-dependencies"]["fleet"]
 ASKED = {
     "requirements.txt": SERVER,
-    "tests/requirements.txt": SERVER + group("test"),
-    "tests/requirements-check.txt": SERVER + group("check"),
+    "tests/requirements.txt": FLEET + group("test"),
+    "tests/requirements-check.txt": FLEET + group("check"),
     "export/requirements.txt": BARE + group("export"),
     "training/requirements.txt": BARE + group("training"),
     "benchmarks/requirements.txt": BARE + group("bench"),

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.brokers import RedisServer
-from tests.support.service import ROOT, Service, wait_until
+from tests.support.service import ROOT, Service, free_port, wait_until
 
 
 class Worker:
-    """``colorize worker``, in a process of its own."""
+    """``colorize worker``, in a process of its own.
+
+    Attributes:
+        figures: where Prometheus reads its figures.
+    """
 
     def __init__(self, folder: Path, module: tuple[str, ...] = ("colorize_service.cli", "worker"), **settings: object):
         """
@@ -23,7 +27,8 @@ class Worker:
         self.log_path = folder / "worker.log"
         self._module = module
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
-        values = {"TMPDIR": folder, "METRICS_PORT": 0, **settings}
+        self.figures = f"http://127.0.0.1:{(port := free_port())}/metrics"
+        values = {"TMPDIR": folder, "METRICS_PORT": port, **settings}
         self._environment = inherited | {name: str(value) for name, value in values.items()}
         self.process: subprocess.Popen | None = None
 

@@ -16,6 +16,7 @@ from colorize_service.options import Options
 from colorize_service.server.engines.protocol import Description, Problem
 from colorize_service.server.fleet import messages
 from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.figures import LineFigures
 from colorize_service.server.fleet.jobs import FleetJobs
 from colorize_service.server.fleet.line import Line, LineError, celery_app
 from colorize_service.server.fleet.messages import Task
@@ -33,6 +34,7 @@ class FleetEngine:
 
     def __init__(self, settings: Settings, storage: Storage, metrics: Metrics):
         self._settings, self._storage, self._metrics = settings, storage, metrics
+        self._figures = LineFigures(metrics.registry)
         app = celery_app(settings)
         self._board, self._line = Board(settings.replies), Line(app)
         broker = None if settings.replies == settings.broker else BrokerPing(app)
@@ -80,7 +82,7 @@ class FleetEngine:
         started = time.monotonic()
         with self._in_line(task):
             self.send(task, photo)
-            waiting = Waiting(self._board, self._settings, task, lambda: self.send(task, photo))
+            waiting = Waiting(self._board, self._settings, task, lambda reason: self._send_again(task, photo, reason))
             outcome = waiting.wait(abandoned, self._is_stored)
         if outcome.kind != "done":
             raise error_of(outcome)
@@ -123,17 +125,23 @@ class FleetEngine:
             StorageFull, OSError
         """
         if task.upload is None:
-            self._storage.put_all({"inbox": photo.data}, file_id=task.id)
+            with self._figures.store("put"):
+                self._storage.put_all({"inbox": photo.data}, file_id=task.id)
         try:
             self._line.send(task, self._settings.queue_timeout + self._settings.work_timeout)
         except LineError as error:
             raise unreachable(error) from error
+
+    def _send_again(self, task: Task, photo: Photo, reason: str) -> None:
+        self.send(task, photo)
+        self._figures.sent_again.labels(reason).inc()
 
     def _is_stored(self, photo_id: str) -> bool:
         return self._storage.get("results", photo_id) is not None
 
     def _seen(self, pulse: Pulse) -> None:
         self._metrics.model_loaded.set(pulse.problem is None)
+        self._figures.seen(pulse.waiting, pulse.workers)
 
     def _full(self) -> Busy:
         seconds = self._pulse.waiting / max(1, len(self._pulse.workers))

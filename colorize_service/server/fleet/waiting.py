@@ -20,16 +20,17 @@ _LOOK_SECONDS = 1.0
 class Waiting:
     """The wait for the outcome of one photo."""
 
-    def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[], None]):
+    def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[str], None]):
         """
         Args:
-            send: puts the photo into the store and the line once more; raises Busy if it cannot.
+            send: puts the photo into the store and the line once more, for a reason: ``dead`` or ``forgotten``, as in
+                :class:`Progress`. Raises Busy if it cannot.
         """
         self._board, self._settings, self._task, self._send = board, settings, task, send
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
-        self._owed = False  # the photo has to be sent again
+        self._owed: str | None = None  # why the photo has to be sent again
 
     def wait(self, abandoned: Callable[[], bool], is_stored: Callable[[str], bool]) -> Outcome:
         """The outcome.
@@ -70,11 +71,11 @@ class Waiting:
     def _send_again(self, progress: Progress) -> None:
         if progress.state in _WHY:
             log.warning("Photo %s is sent again: its %s.", self._task.id, _WHY[progress.state])
-            self._owed = True
+            self._owed = progress.state
         if self._owed and progress.state != "finished":
             with contextlib.suppress(Busy):
-                self._send()
-                self._owed = False
+                self._send(self._owed)
+                self._owed = None
 
     def _too_late(self, began: bool) -> Busy:
         what = "took too long" if began else "waited too long for its turn"

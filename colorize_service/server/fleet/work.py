@@ -13,6 +13,7 @@ from colorize_service.options import Options
 from colorize_service.server.engines.local import LocalEngine
 from colorize_service.server.engines.protocol import Times
 from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.figures import WorkerFigures
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, read_task
 from colorize_service.server.fleet.outcomes import outcome_of, worn
 from colorize_service.server.fleet.presence import Presence
@@ -36,9 +37,17 @@ class Held(Exception):
 class Work:
     """Colorizes the photos that messages name. Its methods may be called from several threads."""
 
-    def __init__(self, settings: Settings, engine: LocalEngine, storage: Storage, board: Board, presence: Presence):
+    def __init__(
+        self,
+        settings: Settings,
+        engine: LocalEngine,
+        storage: Storage,
+        board: Board,
+        presence: Presence,
+        figures: WorkerFigures,
+    ):
         self._settings, self._engine, self._storage = settings, engine, storage
-        self._board, self._presence = board, presence
+        self._board, self._presence, self._figures = board, presence, figures
 
     def do(self, message: object) -> None:
         """Bring the photo of a message to its end. A message that is none of ours is dropped.
@@ -63,10 +72,12 @@ class Work:
         if task.upload is None:
             forget(self._storage, task.id)
         if claim.state != "yours":
+            self._figures.ended(claim.state)
             _log(task, claim.state)
 
     def _begin(self, task: Task, options: Options, attempts: int) -> None:
         began = time.perf_counter()
+        self._figures.begun(attempts)
         try:
             times = self._colorize(task, options, attempts)
             outcome = Outcome("done")
@@ -74,6 +85,7 @@ class Work:
                 outcome = Outcome("done", "", 1, times.pixels, times.work, times.engine)
         except Abandoned:
             self._patiently(lambda: self._board.release(task.id))
+            self._figures.ended("gone")
             _log(task, "gone", attempts=attempts)
             return
         except Exception as error:
@@ -81,24 +93,26 @@ class Work:
             if outcome.kind == "failed":
                 log.exception("Error in the work on photo %s", task.id)
         if not self._patiently(lambda: self._board.finish(task.id, outcome)):
-            self._stored(lambda: self._storage.delete("results", task.id))
+            self._stored("delete", lambda: self._storage.delete("results", task.id))
         notes = {} if outcome.kind != "done" else outcome.times(0).notes()
         notes.pop("queue_ms", None)
-        _log(task, outcome.kind, attempts=attempts, ms=round((time.perf_counter() - began) * 1000, 1), **notes)
+        seconds = time.perf_counter() - began
+        self._figures.ended(outcome.kind, seconds)
+        _log(task, outcome.kind, attempts=attempts, ms=round(seconds * 1000, 1), **notes)
 
     def _colorize(self, task: Task, options: Options, attempts: int) -> Times | None:
         """Store the result; None if it has been stored by an attempt before this one."""
-        if attempts > 1 and self._stored(lambda: self._storage.get("results", task.id)) is not None:
+        if attempts > 1 and self._stored("get", lambda: self._storage.get("results", task.id)) is not None:
             return None
         self._engine.check_taken(options.of_the_model())
         photo = open_photo(self._read(task), max_pixels=self._settings.max_pixels)
         result, times = self._engine.work(photo, options, self._abandoned(task.id))
-        self._stored(lambda: self._storage.put_all({"results": result.file}, file_id=task.id))
+        self._stored("put", lambda: self._storage.put_all({"results": result.file}, file_id=task.id))
         return times
 
     def _read(self, task: Task) -> bytes:
         if task.upload is None:
-            data = self._stored(lambda: self._storage.get("inbox", task.id))
+            data = self._stored("get", lambda: self._storage.get("inbox", task.id))
             if data is None:  # who waited for it has taken it along, or it was thought that nobody did
                 if self._patiently(lambda: self._board.lose(task.id)):
                     raise Abandoned
@@ -107,7 +121,7 @@ class Work:
         upload = task.upload
         # Earlier versions kept what is shown and nothing else.
         for collection in ("originals", "uploads"):
-            data = self._stored(lambda: self._storage.get(collection, upload))  # noqa: B023
+            data = self._stored("get", lambda: self._storage.get(collection, upload))  # noqa: B023
             if data is not None:
                 return data
         raise NotFound("There is no upload with this image_id.")
@@ -139,7 +153,7 @@ class Work:
                     raise
                 time.sleep(LOOK_SECONDS)
 
-    def _stored(self, call: Callable[[], Value]) -> Value:
+    def _stored(self, operation: str, call: Callable[[], Value]) -> Value:
         """What the store returns, if need be at its third try.
 
         Raises:
@@ -148,7 +162,8 @@ class Work:
         """
         for pause in (*_STORE_PAUSES, None):
             try:
-                return call()
+                with self._figures.store(operation):
+                    return call()
             except StorageFull:
                 raise
             except Exception as error:

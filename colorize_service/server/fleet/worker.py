@@ -12,6 +12,7 @@ from celery.exceptions import Reject, SecurityWarning
 from colorize_service.process import prepare_process
 from colorize_service.server.app import local_engine, open_storage
 from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.figures import WorkerFigures, serve
 from colorize_service.server.fleet.line import QUEUE, TASK, Line, celery_app
 from colorize_service.server.fleet.presence import Presence
 from colorize_service.server.fleet.work import Held, Work
@@ -49,7 +50,9 @@ def run() -> int:
     board = Board(settings.replies)
     seconds = settings.queue_timeout + settings.work_timeout
     presence = Presence(board, Line(app), engine.describe(), settings.max_attempts, seconds)
-    _add_task(app, Work(settings, engine, storage, board, presence))
+    figures = WorkerFigures(metrics.registry, engine.describe().version)
+    serve(metrics.registry, settings.metrics_host, settings.metrics_port)
+    _add_task(app, Work(settings, engine, storage, board, presence, figures))
     status = _consume(app, presence, queue.in_work)
     presence.end()
     return status

@@ -154,6 +154,20 @@ def test_clients_wait_while_the_broker_is_restarted(running, gray_jpeg):
         assert call.result().status_code == 200, call.answer.text
 
 
+@pytest.mark.parametrize("collection", ["inbox", "results"])
+def test_where_the_store_fails_clients_are_told_to_come_again(running, gray_jpeg, collection):
+    assert Call(running.urls[0], gray_jpeg).result().status_code == 200
+    folder = running.fleet.storage / collection
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.write_text("no folder")
+    refused = Call(running.urls[0], gray_jpeg).result()
+    folder.unlink()
+    aside.rename(folder)
+    assert "store" in assert_error(refused, 503) and refused.headers["Retry-After"]
+    assert Call(running.urls[0], gray_jpeg).result().status_code == 200
+
+
 def test_a_client_that_goes_while_its_photo_is_in_the_line_costs_no_inference(running):
     before = running.seen(SLOW)
     busy = [Call(url, gray(SLOW)) for url in running.urls]

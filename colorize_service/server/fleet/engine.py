@@ -22,7 +22,8 @@ from colorize_service.server.fleet.line import Line, LineError, celery_app
 from colorize_service.server.fleet.messages import Task
 from colorize_service.server.fleet.outcomes import error_of, unreachable
 from colorize_service.server.fleet.pulse import BrokerPing, Pulse
-from colorize_service.server.fleet.waiting import Waiting, forget
+from colorize_service.server.fleet.store import Store
+from colorize_service.server.fleet.waiting import Waiting
 from colorize_service.server.logs import note
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.settings import Settings
@@ -33,12 +34,12 @@ class FleetEngine:
     """See :class:`~colorize_service.server.engines.protocol.Engine`. A process that has it loads no model."""
 
     def __init__(self, settings: Settings, storage: Storage, metrics: Metrics):
-        self._settings, self._storage, self._metrics = settings, storage, metrics
-        self._figures = LineFigures(metrics.registry)
+        self._settings, self._metrics, self._figures = settings, metrics, LineFigures(metrics.registry)
+        self._store = Store(storage, self._figures)
         app = celery_app(settings)
         self._board, self._line = Board(settings.replies), Line(app)
         broker = None if settings.replies == settings.broker else BrokerPing(app)
-        self.jobs = FleetJobs(self, self._board, storage)
+        self.jobs = FleetJobs(self, self._board, self._store)
         self._pulse = Pulse(self._board, storage, broker, self._seen)
         self._started_in: int | None = None
         self._lock = threading.Lock()
@@ -102,7 +103,7 @@ class FleetEngine:
             with contextlib.suppress(BoardError):  # it lapses by itself
                 self._board.withdraw(task.id)
             if task.upload is None:
-                forget(self._storage, task.id)
+                self._store.delete("inbox", task.id)
 
     def admit(self, photo_id: str, job: bytes | None = None) -> None:
         """Let a photo wait; see :meth:`Board.admit`.
@@ -117,18 +118,20 @@ class FleetEngine:
         if not admitted:
             raise self._full()
 
-    def send(self, task: Task, photo: Photo) -> None:
+    def send(self, task: Task, photo: Photo, seconds: float | None = None) -> None:
         """Put a photo into the store, unless it is an upload there, and into the line.
 
+        Args:
+            seconds: how long it is worth anything; None: as long as a client waits.
+
         Raises:
-            Busy: if the broker cannot be reached.
-            StorageFull, OSError
+            Busy: if the broker or the store cannot be reached.
+            StorageFull
         """
         if task.upload is None:
-            with self._figures.store("put"):
-                self._storage.put_all({"inbox": photo.data}, file_id=task.id)
+            self._store.put("inbox", task.id, photo.data)
         try:
-            self._line.send(task, self._settings.queue_timeout + self._settings.work_timeout)
+            self._line.send(task, seconds or self._settings.queue_timeout + self._settings.work_timeout)
         except LineError as error:
             raise unreachable(error) from error
 
@@ -137,7 +140,7 @@ class FleetEngine:
         self._figures.sent_again.labels(reason).inc()
 
     def _is_stored(self, photo_id: str) -> bool:
-        return self._storage.get("results", photo_id) is not None
+        return self._store.get("results", photo_id) is not None
 
     def _seen(self, pulse: Pulse) -> None:
         self._metrics.model_loaded.set(pulse.problem is None)

@@ -9,12 +9,12 @@ from colorize_service.imaging import Photo
 from colorize_service.options import Options
 from colorize_service.server.engines.protocol import JobState
 from colorize_service.server.fleet import messages
-from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.board import JOB_SECONDS, Board, BoardError
 from colorize_service.server.fleet.messages import pack
 from colorize_service.server.fleet.outcomes import CANCELLED, sentence_of, unreachable
-from colorize_service.server.fleet.waiting import forget
+from colorize_service.server.fleet.store import Store
 from colorize_service.server.logs import note
-from colorize_service.server.storage.folder import Storage, is_id
+from colorize_service.server.storage.folder import is_id
 
 if TYPE_CHECKING:
     from colorize_service.server.fleet.engine import FleetEngine
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class FleetJobs:
     """See :class:`~colorize_service.server.engines.protocol.Jobs`."""
 
-    def __init__(self, engine: "FleetEngine", board: Board, storage: Storage):
-        self._engine, self._board, self._storage = engine, board, storage
+    def __init__(self, engine: "FleetEngine", board: Board, store: Store):
+        self._engine, self._board, self._store = engine, board, store
 
     def submit(self, photo: Photo, options: Options, upload_id: str | None = None) -> str:
         """See :class:`Jobs`."""
@@ -33,7 +33,7 @@ class FleetJobs:
         note(photo=job_id)
         self._engine.admit(job_id, pack(task))
         try:
-            self._engine.send(task, photo)
+            self._engine.send(task, photo, JOB_SECONDS)
         except Exception:
             self.cancel(job_id)
             raise
@@ -58,5 +58,5 @@ class FleetJobs:
         except BoardError as error:
             raise unreachable(error) from error
         if known:
-            forget(self._storage, job_id)
+            self._store.delete("inbox", job_id)
         return known

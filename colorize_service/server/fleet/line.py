@@ -81,13 +81,13 @@ class Line:
         Raises:
             LineError
         """
-        for first in (True, False):
+        for tries_left in (2, 1, 0):
             try:
                 self._app.send_task(
                     TASK, [msgspec.to_builtins(task)], task_id=task.id, queue=QUEUE, retry=False, expiration=seconds
                 )
                 return
             except (OperationalError, OSError) as error:
-                if not first:
+                if not tries_left:
                     raise LineError(str(error)) from error
                 time.sleep(0.05)  # a connection of the pool from before the broker was restarted

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from colorize_service.server.engines.protocol import Description
-from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.board import JOB_SECONDS, Board, BoardError
 from colorize_service.server.fleet.line import Line, LineError
 from colorize_service.server.fleet.messages import Task
 from colorize_service.server.fleet.outcomes import worn
@@ -24,16 +24,14 @@ _SECONDS = 1.0
 class Presence:
     """Says it each second. Photos of jobs whose workers have died, it sends again."""
 
-    def __init__(self, board: Board, line: Line, model: Description, max_attempts: int, seconds: float):
+    def __init__(self, board: Board, line: Line, model: Description, max_attempts: int):
         """
         Args:
             model: of this worker.
             max_attempts: how often a job is begun at most.
-            seconds: how long a job is worth anything that is sent again.
         """
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self._board, self._line, self._model = board, line, model
-        self._max_attempts, self._seconds = max_attempts, seconds
+        self._board, self._line, self._model, self._max_attempts = board, line, model, max_attempts
         self._held: dict[str, str] = {}
         self._ready = False
         self._lock = threading.Lock()
@@ -87,5 +85,5 @@ class Presence:
                 continue
             log.warning("Job %s is sent again: its worker is gone.", photo_id)
             with contextlib.suppress(LineError):
-                self._line.send(msgspec.json.decode(task, type=Task), self._seconds)
+                self._line.send(msgspec.json.decode(task, type=Task), JOB_SECONDS)
                 self._board.sent_again(photo_id)

@@ -56,13 +56,19 @@ class Pulse:
 
     def _run(self) -> None:
         while True:
-            problem = self._look()
-            if problem != self._problem:
-                sentence = problem.sentence if problem else "Broker, store and workers are there."
-                log.log(logging.WARNING if problem else logging.INFO, sentence)
-            self._problem, self._at = problem, time.monotonic()
-            self._changed(self)
+            try:
+                self._beat()
+            except Exception:
+                log.exception("The pulse of the fleet has missed a beat.")
             time.sleep(SECONDS)
+
+    def _beat(self) -> None:
+        problem = self._look()
+        if problem != self._problem:
+            sentence = problem.sentence if problem else "Broker, store and workers are there."
+            log.log(logging.WARNING if problem else logging.INFO, sentence)
+        self._problem, self._at = problem, time.monotonic()
+        self._changed(self)
 
     def _look(self) -> Problem | None:
         try:

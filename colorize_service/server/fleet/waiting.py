@@ -10,7 +10,6 @@ from colorize_service.server.fleet.board import LEASE_SECONDS, Board, BoardError
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task
 from colorize_service.server.fleet.outcomes import FAILED, worn
 from colorize_service.server.settings import Settings
-from colorize_service.server.storage.folder import Storage
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +82,3 @@ class Waiting:
 
 
 _WHY = {"dead": "worker is gone", "forgotten": "place in the line was lost"}
-
-
-def forget(storage: Storage, photo_id: str) -> None:
-    """Remove a photo from the inbox, if it is there and the store can be reached."""
-    try:
-        storage.delete("inbox", photo_id)
-    except Exception as error:  # of whichever store
-        log.warning("Photo %s stays in the inbox: %s", photo_id, error)

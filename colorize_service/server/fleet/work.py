@@ -8,7 +8,7 @@ from typing import TypeVar
 from werkzeug.exceptions import NotFound
 
 from colorize_service.imaging import open_photo
-from colorize_service.inference.turn import LOOK_SECONDS, Abandoned, Busy
+from colorize_service.inference.turn import LOOK_SECONDS, Abandoned
 from colorize_service.options import Options
 from colorize_service.server.engines.local import LocalEngine
 from colorize_service.server.engines.protocol import Times
@@ -17,15 +17,10 @@ from colorize_service.server.fleet.figures import WorkerFigures
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, read_task
 from colorize_service.server.fleet.outcomes import outcome_of, worn
 from colorize_service.server.fleet.presence import Presence
-from colorize_service.server.fleet.waiting import forget
+from colorize_service.server.fleet.store import Store
 from colorize_service.server.settings import Settings
-from colorize_service.server.storage.folder import Storage
-from colorize_service.server.storage.room import StorageFull
 
 log = logging.getLogger("colorize.worker")
-
-_STORE_RETRY_AFTER = 10
-_STORE_PAUSES = (0.5, 1.0)
 
 Value = TypeVar("Value")
 
@@ -41,12 +36,12 @@ class Work:
         self,
         settings: Settings,
         engine: LocalEngine,
-        storage: Storage,
+        store: Store,
         board: Board,
         presence: Presence,
         figures: WorkerFigures,
     ):
-        self._settings, self._engine, self._storage = settings, engine, storage
+        self._settings, self._engine, self._store = settings, engine, store
         self._board, self._presence, self._figures = board, presence, figures
 
     def do(self, message: object) -> None:
@@ -70,7 +65,7 @@ class Work:
         elif claim.state == "worn":
             self._patiently(lambda: self._board.finish(task.id, worn(claim.attempts - 1)))
         if task.upload is None:
-            forget(self._storage, task.id)
+            self._store.delete("inbox", task.id)
         if claim.state != "yours":
             self._figures.ended(claim.state)
             _log(task, claim.state)
@@ -93,7 +88,7 @@ class Work:
             if outcome.kind == "failed":
                 log.exception("Error in the work on photo %s", task.id)
         if not self._patiently(lambda: self._board.finish(task.id, outcome)):
-            self._stored("delete", lambda: self._storage.delete("results", task.id))
+            self._store.delete("results", task.id)
         notes = {} if outcome.kind != "done" else outcome.times(0).notes()
         notes.pop("queue_ms", None)
         seconds = time.perf_counter() - began
@@ -102,26 +97,25 @@ class Work:
 
     def _colorize(self, task: Task, options: Options, attempts: int) -> Times | None:
         """Store the result; None if it has been stored by an attempt before this one."""
-        if attempts > 1 and self._stored("get", lambda: self._storage.get("results", task.id)) is not None:
+        if attempts > 1 and self._store.get("results", task.id) is not None:
             return None
         self._engine.check_taken(options.of_the_model())
         photo = open_photo(self._read(task), max_pixels=self._settings.max_pixels)
         result, times = self._engine.work(photo, options, self._abandoned(task.id))
-        self._stored("put", lambda: self._storage.put_all({"results": result.file}, file_id=task.id))
+        self._store.put("results", task.id, result.file)
         return times
 
     def _read(self, task: Task) -> bytes:
         if task.upload is None:
-            data = self._stored("get", lambda: self._storage.get("inbox", task.id))
+            data = self._store.get("inbox", task.id)
             if data is None:  # who waited for it has taken it along, or it was thought that nobody did
                 if self._patiently(lambda: self._board.lose(task.id)):
                     raise Abandoned
                 raise NotFound("The photo is not there any more.")
             return data
-        upload = task.upload
         # Earlier versions kept what is shown and nothing else.
         for collection in ("originals", "uploads"):
-            data = self._stored("get", lambda: self._storage.get(collection, upload))  # noqa: B023
+            data = self._store.get(collection, task.upload)
             if data is not None:
                 return data
         raise NotFound("There is no upload with this image_id.")
@@ -152,28 +146,6 @@ class Work:
                 if time.monotonic() > until:
                     raise
                 time.sleep(LOOK_SECONDS)
-
-    def _stored(self, operation: str, call: Callable[[], Value]) -> Value:
-        """What the store returns, if need be at its third try.
-
-        Raises:
-            Busy: if it cannot be reached.
-            StorageFull
-        """
-        for pause in (*_STORE_PAUSES, None):
-            try:
-                with self._figures.store(operation):
-                    return call()
-            except StorageFull:
-                raise
-            except Exception as error:
-                log.warning("The store cannot be reached: %s", error)
-                if pause is None:
-                    raise Busy(
-                        "The store of photos cannot be reached; please try again later.", _STORE_RETRY_AFTER
-                    ) from error
-                time.sleep(pause)
-        raise AssertionError
 
 
 def _log(task: Task, outcome: str, **fields: object) -> None:

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from celery import Celery, signals
-from celery.exceptions import Reject, SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, Reject, SecurityWarning
 
 from colorize_service.process import prepare_process
 from colorize_service.server.app import local_engine, open_storage
@@ -15,6 +15,7 @@ from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import WorkerFigures, serve
 from colorize_service.server.fleet.line import QUEUE, TASK, Line, celery_app
 from colorize_service.server.fleet.presence import Presence
+from colorize_service.server.fleet.store import Store
 from colorize_service.server.fleet.work import Held, Work
 from colorize_service.server.logs import logging_config
 from colorize_service.server.metrics import Metrics
@@ -38,7 +39,8 @@ def run() -> int:
     if not settings.broker:
         raise SettingsError("BROKER_URL is missing: set it to the broker that the API processes have.")
     prepare_process()
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # of root, with the advice of another program
+    for category in (SecurityWarning, CPendingDeprecationWarning):  # advice for those who configure Celery themselves
+        warnings.filterwarnings("ignore", category=category)
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     logging.getLogger("celery").setLevel(logging.WARNING)
     storage, metrics = open_storage(settings), Metrics()
@@ -48,11 +50,10 @@ def run() -> int:
         return 1
     app = celery_app(settings)
     board = Board(settings.replies)
-    seconds = settings.queue_timeout + settings.work_timeout
-    presence = Presence(board, Line(app), engine.describe(), settings.max_attempts, seconds)
+    presence = Presence(board, Line(app), engine.describe(), settings.max_attempts)
     figures = WorkerFigures(metrics.registry, engine.describe().version)
     serve(metrics.registry, settings.metrics_host, settings.metrics_port)
-    _add_task(app, Work(settings, engine, storage, board, presence, figures))
+    _add_task(app, Work(settings, engine, Store(storage, figures), board, presence, figures))
     status = _consume(app, presence, queue.in_work)
     presence.end()
     return status

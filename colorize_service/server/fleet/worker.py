@@ -39,8 +39,6 @@ def run() -> int:
     if not settings.broker:
         raise SettingsError("BROKER_URL is missing: set it to the broker that the API processes have.")
     prepare_process()
-    for category in (SecurityWarning, CPendingDeprecationWarning):  # advice for those who configure Celery themselves
-        warnings.filterwarnings("ignore", category=category)
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     logging.getLogger("celery").setLevel(logging.WARNING)
     storage, metrics = open_storage(settings), Metrics()
@@ -87,7 +85,10 @@ def _consume(app: Celery, presence: Presence, threads: int) -> int:
     signals.setup_logging.connect(keep_logging)
     signals.worker_ready.connect(ready)
     signals.worker_shutting_down.connect(leave)
-    worker = app.Worker(
+    worker_class = app.Worker  # its modules set filters of their own when they are imported
+    for category in (SecurityWarning, CPendingDeprecationWarning):  # advice for those who configure Celery themselves
+        warnings.filterwarnings("ignore", category=category)
+    worker = worker_class(
         pool="threads",
         concurrency=threads,
         hostname=f"{QUEUE}@{presence.name}",

@@ -7,7 +7,7 @@ INSTALL_LOCK = $(INSTALL) --no-deps --require-hashes -r
 # What the clients in TypeScript need of npm; npm itself is a package of the tests' lock.
 GENERATORS = tests/support/generators
 
-.PHONY: run check test fuzz bench bench-colorizenet lock clean
+.PHONY: run check test fuzz bench bench-colorizenet bench-fleet lock clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
@@ -46,6 +46,10 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
+
+# Measure a fleet on this machine, and how long its failures last; needs redis-server.
+bench-fleet: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.fleet
 
 # Measure ColorizeNet against diffusers on the same weights; takes minutes, and needs the exporter's packages.
 bench-colorizenet: $(VENV)/.test

@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
@@ -18,6 +19,9 @@ from tests.support.buckets import JuiceFS
 from tests.support.gateway import Nginx
 from tests.support.key_server import PROJECT, KeyServer
 from tests.support.service import ADDRESSES, ROOT, Service
+
+if TYPE_CHECKING:
+    from tests.support.fleet import Fleet
 
 # A test that is slow on a busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -54,7 +58,7 @@ class Api:
     """An address of the service, and what a client needs to call it."""
 
     url: str
-    service: Service
+    service: "Service | Fleet"
     keys: KeyServer
     through: str
 
@@ -94,9 +98,9 @@ def keys():
         yield server
 
 
-@pytest.fixture(scope="session", params=["gunicorn", "nginx"])
+@pytest.fixture(scope="session", params=["gunicorn", "nginx", "fleet"])
 def api(request):
-    """The service with App Check enforced, called directly and then through nginx."""
+    """The service with App Check enforced, called directly, through nginx, and through nginx as a fleet."""
     return request.getfixturevalue(f"api_by_{request.param}")
 
 
@@ -114,6 +118,17 @@ def api_by_nginx(keys, tmp_path_factory, every_answer_is_as_documented):
         Nginx(folder, service.port) as nginx,
     ):
         yield Api(nginx.url, service, keys, "nginx")
+
+
+@pytest.fixture(scope="session")
+def api_by_fleet(keys, tmp_path_factory, every_answer_is_as_documented):
+    from tests.support.fleet import redis_fleet  # Redis' client, for those who need it
+
+    folder = tmp_path_factory.mktemp("fleet")
+    with contextlib.ExitStack() as stack:
+        _, fleet = redis_fleet(stack, folder, TRUSTED_PROXIES=1, **_guarded(keys))
+        nginx = stack.enter_context(Nginx(folder, *(service.port for service in fleet.services)))
+        yield Api(nginx.url, fleet, keys, "nginx")
 
 
 @pytest.fixture(scope="session")

@@ -58,13 +58,14 @@ class Photo:
 
     Attributes:
         size: width and height in pixels, upright (the EXIF orientation applied).
+        data: the file's bytes.
     """
 
     def __init__(self, source: Source, kind: str, data: bytes):
         self.size = source.size[::-1] if source.orientation >= 5 else source.size
         self._source = source
         self._kind = kind
-        self._data = data
+        self.data = data
 
     def luma(self) -> Bytes:
         """The luminance: uint8 (height, width), upright, Y of BT.601 from sRGB.
@@ -100,7 +101,7 @@ class Photo:
         """What a result keeps of the photo's metadata, and what it says of itself."""
         from colorize_service.imaging.metadata import metadata_of  # here, since the service keeps none
 
-        return metadata_of(self._kind, self._data, self._source.orientation, self.size, notes)
+        return metadata_of(self._kind, self.data, self._source.orientation, self.size, notes)
 
     def jpeg(self, quality: int) -> bytes:
         """The picture as a baseline JPEG: upright, sRGB, gray if the file is gray, without any metadata.

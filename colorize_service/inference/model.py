@@ -103,6 +103,16 @@ class Model(Protocol):
         """:meth:`chroma` of several pictures of one size, processed together as far as the device allows."""
 
 
+class Takes(Protocol):
+    """What knows which options a model takes: the model itself, or a description of it."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def takes(self) -> tuple[str, ...]: ...
+
+
 class OptionNotTaken(Exception):
     """A request sets an option that the model does not take.
 
@@ -111,14 +121,14 @@ class OptionNotTaken(Exception):
         model: the model's title.
     """
 
-    def __init__(self, option: str, model: Model):
+    def __init__(self, option: str, model: Takes):
         takers = " and ".join(kind.title for kind in map(model_class, KINDS) if option in kind.takes)
         what = "The reach similar of a hint" if option == "hints" else f"The field {option}"
         super().__init__(f"{what} is for {takers}; the model loaded here is {model.title}.")
         self.option, self.model = option, model.title
 
 
-def check_taken(model: Model, options: Iterable[str]) -> None:
+def check_taken(model: Takes, options: Iterable[str]) -> None:
     """Check that the model takes all these options, given by name.
 
     Raises:

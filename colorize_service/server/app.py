@@ -13,13 +13,15 @@ from colorize_service.server.answers import AnswersInFolder
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.delete_tokens import DeleteTokens
-from colorize_service.server.engine import Engine
+from colorize_service.server.engines.local import LocalEngine
+from colorize_service.server.engines.protocol import Engine, Jobs
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.parts import Parts, install
 from colorize_service.server.proxies import TrustedProxies
 from colorize_service.server.queue import WorkQueue
 from colorize_service.server.settings import Settings, SettingsError
+from colorize_service.server.storage.store import Storage
 from colorize_service.server.stores import open_storage
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ def create_app(settings: Settings) -> Flask:
         send_wildcard=True,
         max_age=86400,
         expose_headers=[
-            *("Content-Disposition", "ETag", "Idempotent-Replayed", "Retry-After", "X-Delete-Token", "X-Request-ID")
+            *("Content-Disposition", "ETag", "Idempotent-Replayed", "Location", "Preference-Applied", "Retry-After"),
+            *("X-Delete-Token", "X-Request-ID"),
         ],
     )
 
@@ -62,11 +65,13 @@ def create_app(settings: Settings) -> Flask:
 def _parts(app: Flask, settings: Settings) -> Parts:
     metrics, storage = Metrics(), open_storage(settings)
     secret = settings.delete_secret
+    engine, jobs = _engine(settings, storage, metrics)
     return Parts(
         settings=settings,
         storage=storage,
         delete_tokens=DeleteTokens(secret.get_secret_value() if secret else None, storage),
-        engine=_engine(settings, metrics),
+        engine=engine,
+        jobs=jobs,
         upload_queue=_queue(settings, metrics.watch("upload")),
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
@@ -76,7 +81,22 @@ def _parts(app: Flask, settings: Settings) -> Parts:
     )
 
 
-def _engine(settings: Settings, metrics: Metrics) -> Engine:
+def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[Engine, Jobs | None]:
+    if not settings.broker:
+        return local_engine(settings, storage, metrics)[0], None
+    try:
+        from colorize_service.server.fleet.engine import FleetEngine
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"BROKER_URL: this needs the package {error.name}; in the project's folder: pip install '.[server,fleet]'"
+        ) from None
+    engine = FleetEngine(settings, storage, metrics)
+    return engine, engine.jobs
+
+
+def local_engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[LocalEngine, WorkQueue]:
+    """The engine of one process, and the queue in front of it."""
+
     def colorizer(model: Model) -> Colorizer:
         return Colorizer(model, max_pixels=settings.max_pixels, quality=settings.jpeg_quality)
 
@@ -84,7 +104,7 @@ def _engine(settings: Settings, metrics: Metrics) -> Engine:
         settings.device, settings.onnx_threads, settings.preset, settings.guidance_interval, settings.max_batch
     )
     queue = _queue(settings, metrics.watch("colorize"))
-    return Engine(settings.model_bundle, setup, queue, colorizer, metrics.model_is_loaded)
+    return LocalEngine(settings.model_bundle, setup, queue, colorizer, storage, metrics), queue
 
 
 def _queue(settings: Settings, changed: Callable[[int, int], None]) -> WorkQueue:

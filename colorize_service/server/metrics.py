@@ -11,8 +11,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from colorize_service.server import figures_folder
 
-# From a small picture on the embedded model to a large model on a CPU.
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+#: Buckets of times, from a small picture on the embedded model to a large model on a CPU.
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 # A client may send any word as its method; each would be a time series of its own.
 _METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
@@ -23,10 +23,13 @@ class Metrics:
 
     Where the environment names a folder in ``PROMETHEUS_MULTIPROC_DIR``, as gunicorn.conf.py sees to, all worker
     processes write into it and each answers for all; else a process answers for itself.
+
+    Attributes:
+        registry: has them, where a process answers for itself.
     """
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self.requests = Counter(
             "colorize_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -34,19 +37,19 @@ class Metrics:
             "colorize_request_seconds",
             "Time from a request's headers to its answer.",
             ["route"],
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.queue_seconds = Histogram(
             "colorize_queue_seconds",
             "Time that photos waited for their turn; those that never got one are not in it.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.engine_seconds = Histogram(
             "colorize_engine_seconds",
             "Time that photos were in the model, with the wait for a device that others use.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.received = Counter("colorize_received_bytes", "Bytes of request bodies, as declared.", registry=registry)
@@ -96,7 +99,7 @@ class Metrics:
 
     def text(self) -> tuple[bytes, str]:
         """All figures in Prometheus' text format, and its content type."""
-        registry = self._registry
+        registry = self.registry
         figures_folder.make_again()
         if os.path.isdir(os.environ.get(figures_folder.VARIABLE, "")):
             registry = CollectorRegistry()

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from colorize_service.server.answers import Answers
 from colorize_service.server.app_check import AppCheckVerifier
 from colorize_service.server.delete_tokens import DeleteTokens
-from colorize_service.server.engine import Engine
+from colorize_service.server.engines.protocol import Engine, Jobs
 from colorize_service.server.held_bytes import HeldBytes
 from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
@@ -28,6 +28,7 @@ class Parts:
     Attributes:
         app_check: verifies tokens; None if everybody is served.
         upload_queue: turns of uploads; those of photos to colorize are the engine's.
+        jobs: None where there is no broker.
         held_bytes: what requests hold of photos.
         answers: those that repeated requests get.
         rates: how many photos each app may send; None: as many as it likes.
@@ -37,6 +38,7 @@ class Parts:
     storage: Storage
     delete_tokens: DeleteTokens
     engine: Engine
+    jobs: Jobs | None
     upload_queue: WorkQueue
     held_bytes: HeldBytes
     metrics: Metrics

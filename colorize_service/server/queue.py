@@ -49,6 +49,11 @@ class WorkQueue:
             self._leave()
 
     @property
+    def in_work(self) -> int:
+        """How many turns there may be at a time."""
+        return self._in_work
+
+    @property
     def waiting(self) -> int:
         """How many wait for a turn now."""
         return len(self._line)

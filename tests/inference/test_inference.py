@@ -17,8 +17,10 @@ from colorize_service.inference.lite import MOST_THREADS_ALIKE
 from colorize_service.inference.model import Setup, load_folder
 from colorize_service.options import Hint, Options
 from colorize_service.process import PhotosInWork
-from colorize_service.server.engine import Engine
+from colorize_service.server.engines.local import LocalEngine
+from colorize_service.server.metrics import Metrics
 from colorize_service.server.queue import WorkQueue
+from colorize_service.server.storage.folder import FolderStorage
 from tests.support.service import wait_until
 
 
@@ -124,13 +126,18 @@ def test_a_photo_gets_the_same_colours_alone_and_in_a_crowd(threads, hints, monk
         assert (model.chroma(luma, options) == alone).all()
 
 
-def test_the_engine_says_that_it_is_loading_until_it_has_loaded():
-    engine = Engine(
-        EMBEDDED_BUNDLE, Setup("cpu", 1), WorkQueue(1, 1, 1), lambda model: Colorizer(model, max_pixels=10**6)
+def test_the_engine_says_that_it_is_loading_until_it_has_loaded(tmp_path):
+    engine = LocalEngine(
+        EMBEDDED_BUNDLE,
+        Setup("cpu", 1),
+        WorkQueue(1, 1, 1),
+        lambda model: Colorizer(model, max_pixels=10**6),
+        FolderStorage(tmp_path),
+        Metrics(),
     )
     assert "still being loaded" in engine.problem.sentence and engine.problem.retry_after > 0
     engine.start()
     engine.start()
     wait_until(lambda: engine.problem is None, 20)
-    width, height = engine.colorizer.model.processing_size(400, 400)
+    width, height = engine.describe().processing_size
     assert width == height > 0

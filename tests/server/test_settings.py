@@ -84,6 +84,9 @@ def test_every_setting_is_documented_as_it_is():
         ("CONNECTIONS", "1", "10"),
         ("SEND_TIMEOUT", "0", "greater"),
         ("MAX_STEPS", "51", "50"),
+        ("MAX_QUEUED", "0", "1"),
+        ("MAX_ATTEMPTS", "0", "1"),
+        ("WORK_TIMEOUT", "0", "greater"),
     ],
 )
 def test_an_unusable_value_is_refused_with_the_variables_name_and_what_it_takes(monkeypatch, name, value, says):
@@ -139,3 +142,29 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence_and_no_traceback(tmp_pa
     )
     assert run.returncode == 1
     assert "MAX_WAITING=many" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("BROKER_URL", "http://me:swordfish@queue.example", "redis://"),
+        ("BROKER_URL", "redis://:swordfish@queue.example:99999", "range"),
+        ("BROKER_URL", "secret", "redis://"),
+        ("REPLY_URL", "amqp://me:swordfish@queue.example", "redis://"),
+    ],
+)
+def test_an_address_with_a_password_is_refused_without_being_shown(monkeypatch, name, value, says):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.load()
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith(f"{name}: ") and says in line and "secret" not in line
+
+
+def test_rabbitmq_needs_a_place_for_replies_and_passwords_are_not_shown(monkeypatch):
+    monkeypatch.setenv("BROKER_URL", "amqp://me:swordfish@queue.example//")
+    with pytest.raises(SettingsError, match="REPLY_URL is missing"):
+        Settings.load()
+    monkeypatch.setenv("REPLY_URL", "redis://:swordfish@replies.example")
+    settings = Settings.load()
+    assert "swordfish" in settings.broker and "swordfish" in settings.replies and "swordfish" not in repr(settings)

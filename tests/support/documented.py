@@ -30,9 +30,10 @@ ANY_ANSWER = {
 
 @functools.cache
 def application() -> Flask:
-    """The service with App Check on: its document has all that any other has."""
+    """The service with App Check on, and a broker: its document has all that any other has."""
     folder = Path(tempfile.mkdtemp(prefix="documented-"))
-    return create_app(Settings(app_check=True, firebase_project_id="any", storage_dir=folder))
+    broker = "redis://127.0.0.1:1"  # nobody asks it anything
+    return create_app(Settings(app_check=True, firebase_project_id="any", storage_dir=folder, broker_url=broker))
 
 
 @functools.cache

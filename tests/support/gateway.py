@@ -25,9 +25,9 @@ http {{
 
 
 class Nginx:
-    """``with Nginx(folder, service_port) as nginx``: forwards ``nginx.url`` to the service."""
+    """``with Nginx(folder, service_port) as nginx``: forwards ``nginx.url`` to the service, or to several."""
 
-    def __init__(self, folder: Path, service_port: int, **changes: str):
+    def __init__(self, folder: Path, *service_ports: int, **changes: str):
         program = needs.program("nginx", package="nginx-light")
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -35,7 +35,7 @@ class Nginx:
         site = (ROOT / "deploy" / "nginx.conf").read_text()
         changes = {
             "listen 80;": f"listen 127.0.0.1:{self.port};",
-            "server 127.0.0.1:7860;": f"server 127.0.0.1:{service_port};",
+            "server 127.0.0.1:7860;": "\n".join(f"server 127.0.0.1:{port};" for port in service_ports),
         } | changes
         for old, new in changes.items():
             assert site.count(old) == 1, old

@@ -7,6 +7,7 @@ from colorize_service.server.api import (
     errors,
     forms,
     health,
+    jobs,
     metrics,
     model_info,
     openapi,
@@ -14,6 +15,7 @@ from colorize_service.server.api import (
     results,
     uploads,
 )
+from colorize_service.server.parts import parts_of
 
 
 def init_app(app: Flask) -> None:
@@ -21,6 +23,8 @@ def init_app(app: Flask) -> None:
     paths.init_app(app)
     for module in (health, model_info, uploads, colorize, results, openapi):
         app.register_blueprint(module.blueprint)
+    if parts_of(app).jobs is not None:
+        app.register_blueprint(jobs.blueprint)
     app.teardown_request(forms.let_go)
     metrics.init_app(app)
     errors.init_app(app)

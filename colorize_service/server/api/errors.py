@@ -16,6 +16,7 @@ from colorize_service.imaging import ImageError
 from colorize_service.inference.model import OptionNotTaken
 from colorize_service.inference.turn import Abandoned, Busy
 from colorize_service.server.api.schemas import Error, answer
+from colorize_service.server.engines.protocol import NO_ROOM
 from colorize_service.server.storage.folder import no_space
 from colorize_service.server.storage.room import StorageFull
 from colorize_service.server.storage.store import StoreUnavailable
@@ -76,7 +77,7 @@ def _busy(error: Busy) -> Response:
 
 def _storage_full(error: Exception) -> Response:
     log.error("There is no room left to store pictures: %s.", error)
-    return unavailable("The service has no room left to store pictures; please try again later.", STORAGE_RETRY_AFTER)
+    return unavailable(NO_ROOM, STORAGE_RETRY_AFTER)
 
 
 def _store_unavailable(error: StoreUnavailable) -> Response:

@@ -61,8 +61,8 @@ def read_photo() -> Photo:
     return open_photo(photo, max_pixels=parts().settings.max_pixels)
 
 
-def read_photo_or_upload() -> Photo:
-    """The photo in the field ``file``, or the earlier upload that the field ``image_id`` names.
+def read_photo_or_upload() -> tuple[Photo, str | None]:
+    """The photo in the field ``file``, or the earlier upload that the field ``image_id`` names, and the upload's id.
 
     Raises:
         BadRequest: if there are both or neither, or for what :func:`read_photo` refuses.
@@ -75,7 +75,7 @@ def read_photo_or_upload() -> Photo:
     image_id = form.text("image_id").strip()
     if not image_id:
         if form.photo is not None:
-            return read_photo()
+            return read_photo(), None
         raise BadRequest(
             "The request has no photo: send it as multipart/form-data in the field 'file', or the id of "
             "an earlier upload in the field 'image_id'."
@@ -90,7 +90,7 @@ def read_photo_or_upload() -> Photo:
     data = storage.get("originals", image_id, hold) or storage.get("uploads", image_id, hold)
     if data is None:  # removed a moment ago
         raise NotFound("There is no upload with this image_id.")
-    return open_photo(data, max_pixels=parts().settings.max_pixels)
+    return open_photo(data, max_pixels=parts().settings.max_pixels), image_id
 
 
 def _check_host() -> None:

@@ -1,9 +1,9 @@
-"""``GET /health``."""
+"""``GET /health`` and ``GET /live``."""
 
 from flask import Blueprint, Response
 
 from colorize_service.server.api.operations import operation, success, unavailable
-from colorize_service.server.api.schemas import Healthy, Unhealthy, answer
+from colorize_service.server.api.schemas import Alive, Healthy, Unhealthy, answer
 from colorize_service.server.parts import parts
 
 blueprint = Blueprint("health", __name__)
@@ -24,3 +24,13 @@ def health() -> Response:
         503,
         {"Cache-Control": "no-store", "Retry-After": str(problem.retry_after)},
     )
+
+
+@blueprint.get("/live")
+@operation("Service", success(Alive, "Cache-Control"))
+def live() -> Response:
+    """Is this process alive?
+
+    `200` whatever else is missing: who starts processes anew asks here, and not for the model, a broker or a store.
+    """
+    return answer(Alive(status="alive"), headers={"Cache-Control": "no-store"})

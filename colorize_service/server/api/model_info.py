@@ -1,7 +1,5 @@
 """``GET /model``."""
 
-from dataclasses import asdict
-
 from flask import Blueprint, Response
 
 from colorize_service.server.api.operations import operation, success
@@ -18,17 +16,15 @@ def model() -> Response:
 
     What it is, where it runs, and which fields `POST /colorize` takes beside the photo, with their defaults.
     """
-    loaded = parts().engine.loaded()
-    runs, manifest = loaded.colorizer.model, loaded.manifest
-    width, height = runs.processing_size(1, 1)
-    defaults = asdict(runs.defaults)
+    model = parts().engine.describe()
+    width, height = model.processing_size
     body = LoadedModel(
-        name=manifest.name,
-        version=manifest.version,
-        kind=manifest.kind,
-        device=runs.device,
-        precision=manifest.precision,
+        name=model.name,
+        version=model.version,
+        kind=model.kind,
+        device=model.device,
+        precision=model.precision,
         processing_size=Size(width=width, height=height),
-        fields={name: defaults[name] for name in runs.takes},
+        fields=dict(model.fields),
     )
     return answer(body, headers={"Cache-Control": "no-store"})

@@ -18,6 +18,7 @@ from colorize_service.server.api.operations import (
     CONDITIONS,
     ERRORS,
     HEADERS,
+    OF_JOBS,
     PARAMETERS,
     Json,
     Operation,
@@ -44,7 +45,7 @@ APP_CHECK = {
 }
 EVERY_OPTION = tuple(dict.fromkeys(name for kind in KINDS for name in model_class(kind).takes))
 
-PATH_PARAMETERS = {"filename": Filename, "file_id": Id}
+PATH_PARAMETERS = {"filename": Filename, "file_id": Id, "job_id": Id}
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -54,7 +55,7 @@ def openapi() -> Response:
     """The document; its server is the base of the links in answers, or where the client found it."""
     base = parts().settings.public_base_url or request.script_root or "/"
     engine = parts().engine
-    takes = EVERY_OPTION if engine.problem else engine.colorizer.model.takes
+    takes = EVERY_OPTION if engine.problem else engine.describe().takes
     text = json.dumps(document(current_app, base, takes), ensure_ascii=False, separators=(",", ":"))
     return conditional(Response(text, mimetype="application/json"))
 
@@ -74,9 +75,9 @@ def document(app: Flask, base: str = "/", takes: Collection[str] = EVERY_OPTION)
             statuses |= set(operation.errors)
     about = {"title": "Colorize", "version": __version__, "summary": "Colours for black-and-white photos."}
     components: Json = {
-        "schemas": _schemas(),
-        "headers": HEADERS,
-        "parameters": PARAMETERS,
+        "schemas": _without_jobs(app, _schemas()),
+        "headers": _without_jobs(app, HEADERS),
+        "parameters": _without_jobs(app, PARAMETERS),
         "responses": {str(status): ERRORS[status] for status in sorted(statuses) if app_check or status != 401},
     }
     return {
@@ -90,18 +91,25 @@ def document(app: Flask, base: str = "/", takes: Collection[str] = EVERY_OPTION)
     }
 
 
+def _without_jobs(app: Flask, parts: Json) -> Json:
+    return {name: part for name, part in parts.items() if parts_of(app).jobs or name not in OF_JOBS}
+
+
 def _operation(
     app: Flask, view: Callable[..., Any], operation: Operation, arguments: list[str], takes: Collection[str]
 ) -> Json:
     settings = parts_of(app).settings
     guarded = 401 in operation.errors and settings.app_check
     errors = {*operation.errors, *ANYWHERE} - (set() if guarded else {401})
-    responses = {status: ref("responses", str(status)) for status in errors} | dict(operation.answers)
+    answers = {status: each for status, each in operation.answers.items() if status != 202 or parts_of(app).jobs}
+    responses = {status: ref("responses", str(status)) for status in errors} | answers
     asks = ["X-Request-ID", *operation.asks]
-    if 206 in operation.answers:
+    if 206 in answers:
         asks += CONDITIONS
     elif 422 in operation.errors:
         asks.append(REPEATED)
+    if 202 in answers:
+        asks.append("Prefer")
     in_path = {"in": "path", "required": True}
     summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
     return {

@@ -34,6 +34,7 @@ HEADERS = {
     "Content-Range": _header("Which bytes of how many these are.", pattern=r"^bytes (\d+-\d+|\*)/\d+$"),
     "Content-Disposition": _header("How to show the file, and its name."),
     "Cache-Control": _header("Who may keep the answer, and for how long."),
+    "Preference-Applied": _header("The preference that was followed.", const="respond-async"),
     "X-Content-Type-Options": _header("Browsers are not to guess another type.", const="nosniff"),
     "X-Robots-Tag": _header("Search engines are not to list the picture.", const="noindex"),
     "X-Delete-Token": _header(
@@ -47,6 +48,9 @@ _ANY_SITE = "Cross-Origin-Resource-Policy"
 _SOMETIMES = {"Idempotent-Replayed": _header("The answer is an earlier request's with this key.", const="true")}
 _ID = "X-Request-ID"  # on what the service itself answers; not where the server or a proxy refuses a request
 
+#: What the document has of jobs, where there are any.
+OF_JOBS = {"Preference-Applied", "Prefer", "Job"}
+
 #: Headers that a request may have.
 PARAMETERS: Json = {
     name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
@@ -54,6 +58,11 @@ PARAMETERS: Json = {
         (
             _ID,
             "Names the request in the answer and in the server's log: up to 128 of `A-Za-z0-9._:/+=-`; else replaced.",
+        ),
+        (
+            "Prefer",
+            "`respond-async`: answer at once, with `202` and the address of a job (RFC 7240). Other preferences are "
+            "ignored.",
         ),
         ("If-None-Match", "Entity tags that the client has: `304` if the file's is among them."),
         ("If-Modified-Since", "A date: `304` if the file is not newer."),
@@ -103,6 +112,17 @@ def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str
         link = {"operationId": name, "parameters": {parameter: f"$response.body#/{key}"}}
         response.setdefault("links", {})[name] = link
     return {200: response}
+
+
+def accepted_as(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str]]) -> dict[int, Json]:
+    """The answer 202 with a JSON body, and with the address of what goes on. Only documented where there are jobs."""
+    response = success(model, "Location", "Preference-Applied", *headers, links=links)[200]
+    return {202: response | {"description": "The photo waits: the client has sent `Prefer: respond-async`."}}
+
+
+def no_content(description: str) -> dict[int, Json]:
+    """The answer 204."""
+    return {204: _response(description, {}, (_ID,))}
 
 
 def picture() -> dict[int, Json]:

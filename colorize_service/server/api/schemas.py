@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _EXAMPLE = "3f0e7a52-6d0e-4b0e-9a43-5c3f7f8f6c11"
@@ -32,6 +33,15 @@ def _address(path: str) -> Any:
     )
 
 
+def _left_out(description: str) -> Any:
+    """A key that is there in some answers."""
+
+    def without_default(schema: dict[str, Any]) -> None:
+        del schema["default"]
+
+    return Field(default=None, description=description, json_schema_extra=without_default)
+
+
 class Body(BaseModel):
     """A JSON object that the service answers with."""
 
@@ -57,6 +67,12 @@ class Unhealthy(Body):
     status: Literal["unhealthy"]
     model_loaded: bool
     detail: Sentence
+
+
+class Alive(Body):
+    """The process answers."""
+
+    status: Literal["alive"]
 
 
 class Size(Body):
@@ -99,6 +115,15 @@ class Colorized(Body):
     filename: Filename
 
 
+class Job(Body):
+    """A photo that is colorized while its client does something else."""
+
+    job_id: Annotated[Id, Field(description="Of the job, and of its result.")]
+    status: Literal["queued", "working", "done", "failed"]
+    result: Colorized | SkipJsonSchema[None] = _left_out("The usual answer to the request, once the job is `done`.")
+    detail: Sentence | SkipJsonSchema[None] = _left_out("Why it has `failed`, for a person.")
+
+
 class MissingSettings(Body):
     """The variables that the operator has to set before the page can get App Check tokens."""
 
@@ -138,12 +163,12 @@ class PageSettings(Body):
 
 
 #: What clients get; the page's settings are its own affair.
-ANSWERS = (Error, Healthy, Unhealthy, LoadedModel, Uploaded, Colorized)
+ANSWERS = (Error, Healthy, Unhealthy, Alive, LoadedModel, Uploaded, Colorized, Job)
 
 
 def answer(body: Body, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with this body as JSON, its keys in the order of the alphabet as Flask writes them."""
-    response = jsonify(body.model_dump(mode="json"))
+    response = jsonify(body.model_dump(mode="json", exclude_unset=True))
     response.status_code = status
     response.headers.update(headers or {})
     return response

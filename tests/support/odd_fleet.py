@@ -1,0 +1,57 @@
+"""A fleet whose workers are those of tests/support/odd_worker.py."""
+
+from pathlib import Path
+
+import numpy as np
+import requests
+from PIL import Image
+
+from tests.conftest import encode
+from tests.support.brokers import RedisServer
+from tests.support.fleet import Fleet, Worker
+from tests.support.service import wait_until
+
+#: What Python runs for such a worker.
+ODD = ("tests.support.odd_worker",)
+
+
+def gray(level: int) -> bytes:
+    """A photo of one gray."""
+    return encode(Image.fromarray(np.full((64, 64), level, np.uint8)), "PNG")
+
+
+class Running:
+    """A fleet of two API processes and two workers, whose models do odd things; each has one in work at a time."""
+
+    def __init__(self, fleet: Fleet, broker: RedisServer, seen: Path):
+        self.fleet, self.broker, self._seen = fleet, broker, seen
+        self.board = broker.client()
+        self.urls = [service.url for service in fleet.services]
+
+    def seen(self, level: int) -> int:
+        """How often a model has seen a photo of this gray."""
+        return [line.split()[1] for line in self._seen.read_text().splitlines()].count(str(level))
+
+    def holders(self) -> list[int]:
+        """The process ids of the workers that have a photo in work."""
+        keys = self.board.keys("colorize:lease:*")
+        return [int(holder.split("-")[-2]) for holder in self.board.mget(keys) if holder] if keys else []
+
+    def wait_for_work(self, count: int = 1) -> int:
+        """Wait until so many photos are in work; a worker that has one."""
+        wait_until(lambda: len(self.holders()) == count, 20, self.fleet.log)
+        return self.holders()[0]
+
+    def worker(self, pid: int) -> Worker:
+        """The worker of this process id."""
+        (found,) = [worker for worker in self.fleet.workers if worker.process.pid == pid]
+        return found
+
+    def results(self) -> int:
+        """How many results are stored."""
+        return len(list((self.fleet.storage / "results").rglob("*.jpg")))
+
+    def is_well(self) -> bool:
+        """Whether all is there, and nothing is left of earlier photos."""
+        healthy = all(requests.get(f"{url}/health", timeout=5).status_code == 200 for url in self.urls)
+        return healthy and len(self.board.keys("colorize:worker:*")) == 2 and not self.board.keys("colorize:lease:*")

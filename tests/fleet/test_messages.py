@@ -11,6 +11,7 @@ from colorize_service.inference.turn import Busy
 from colorize_service.options import Hint, Options
 from colorize_service.server.engines.protocol import Description
 from colorize_service.server.fleet import messages
+from colorize_service.server.fleet.engine import earliest
 from colorize_service.server.fleet.messages import NotOurs, Outcome, pack, read_outcome, read_task, task
 from colorize_service.server.fleet.outcomes import error_of, outcome_of
 from colorize_service.server.storage.room import StorageFull
@@ -103,6 +104,12 @@ def test_a_model_is_described_alike_everywhere():
     model = Description("Lite", "1.3.0", "lite", "ColorizeNet-Lite", "cpu", "fp32", (512, 512), {"hints": []})
     assert messages.read_description(pack(model)) == model
     assert messages.read_description(b"{}") is None
+
+
+@pytest.mark.parametrize("versions", [["1.10.0", "1.9.2"], ["2.0", "1.9.2", "1.10"], ["1.9.2"], ["1.9.2", "1.9.2.1"]])
+def test_while_versions_are_mixed_the_form_takes_what_the_earliest_takes(versions):
+    models = [Description("Lite", each, "lite", "Lite", "cpu", "fp32", (512, 512), {}) for each in versions]
+    assert earliest(models).version == "1.9.2"
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ class FleetEngine:
         """The model of the workers; while they differ, that of the earliest version: what it takes, all take."""
         if problem := self.problem:
             raise problem.error()
-        return min(self._pulse.workers, key=lambda model: (_version(model.version), model.name))
+        return earliest(self._pulse.workers)
 
     def check_taken(self, options: Iterable[str]) -> None:
         """See :class:`Engine`."""
@@ -149,6 +149,11 @@ class FleetEngine:
     def _full(self) -> Busy:
         seconds = self._pulse.waiting / max(1, len(self._pulse.workers))
         return Busy("Too many photos are waiting; please try again later.", int(min(120, max(1, seconds))))
+
+
+def earliest(models: Iterable[Description]) -> Description:
+    """That of the earliest version."""
+    return min(models, key=lambda model: (_version(model.version), model.name))
 
 
 def _version(text: str) -> tuple[tuple[int, str], ...]:

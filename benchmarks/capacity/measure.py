@@ -154,9 +154,9 @@ class _Fleet:
         worker, service, broker, commands, store, puts, gets = (
             (now - then) / photos for now, then in zip(after, before, strict=True)
         )
-        result = b""
+        result, fetching = b"", Client(self._api.port)
         for number in range(photos):
-            result = api.answer("GET", links[number % len(links)])
+            result = fetching.answer("GET", links[number % len(links)])
         fetched = [(now - then) / photos for now, then in zip(self._all(), after, strict=True)]
         return Costs(
             bytes_in=len(jpeg),

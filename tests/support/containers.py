@@ -19,15 +19,15 @@ class Running:
 
     def __init__(self, command: list[str | Path], folder: Path, answers: Callable[[], bool], **environment: str):
         self._command, self._folder, self._answers, self._environment = command, folder, answers, environment
+        self.log_path = folder / "server.log"
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> Self:
-        log_path = self._folder / "server.log"
-        with open(log_path, "wb") as log:
+        with open(self.log_path, "wb") as log:
             environment = os.environ | self._environment
             self.process = subprocess.Popen(self._command, cwd=self._folder, env=environment, stdout=log, stderr=log)
         try:
-            wait_until(self._answers, 60, lambda: log_path.read_text(errors="replace"))
+            wait_until(self._answers, 60, lambda: self.log_path.read_text(errors="replace"))
         except BaseException:
             self.__exit__()
             raise

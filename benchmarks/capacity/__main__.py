@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.capacity.measure import Costs, measured
 from benchmarks.capacity.plan import H100, SLOTS, TFLOPS, Plan, ceilings, plan
 from benchmarks.capacity.queues import Limits, Outcome, Scaling, Simulation, least_servers, mean_wait
+from tests.support.deployment import documents
 
 RATES = (1, 10, 100, 1000, 10_000)
 #: Seconds: a calm beginning, a burst, and the time after it.
@@ -66,8 +67,8 @@ def plan_table(costs: Costs) -> str:
         cards = [f"{count:,}" for count in each.gpus.values()]
         return [*(f"{count:,}" for count in counts), f"{each.broker_cores:.2f}", *(f"{x:,.0f}" for x in rates), *cards]
 
-    head = ["photos/s", "workers of 2 cores", "API processes", "brokers", "of a broker's core", "commands/s"]
-    head += ["store puts/s", "gets/s", "MB/s", "H100: ColorizeNet `reference`", "`fast`"]
+    head = ["photos/s", "workers of 2 cores", "API processes", "brokers", "their cores in use", "commands/s"]
+    head += ["store puts/s", "gets/s", "MB/s, in and out", "H100: ColorizeNet `reference`", "`fast`"]
     return table(head, [row(rate, plan(rate, costs)) for rate in RATES])
 
 
@@ -78,7 +79,7 @@ def million_table(costs: dict[str, Costs]) -> str:
         ["worker, core-hours", *(f"{c.worker_cpu * million:,.0f}" for c in costs.values())],
         ["API, core-hours", *(f"{(c.api_cpu + c.download_cpu) * million:,.1f}" for c in costs.values())],
         ["store, million requests", *(f"{c.store_puts + c.store_gets:.1f}" for c in costs.values())],
-        ["stored, GB, each month of RETENTION_DAYS", *(f"{c.bytes_out / 1e3:,.0f}" for c in costs.values())],
+        ["stored, GB, until RETENTION_DAYS are over", *(f"{c.bytes_out / 1e3:,.0f}" for c in costs.values())],
         ["to clients, GB", *(f"{c.bytes_out / 1e3:,.0f}" for c in costs.values())],
         [
             "instead, ColorizeNet `reference`, H100-hours at its ceiling",
@@ -86,6 +87,13 @@ def million_table(costs: dict[str, Costs]) -> str:
         ],
     ]
     return table(["a million photos", *costs], rows)
+
+
+def scaling_of(least: int, most: int, start: float) -> Scaling:
+    """As deploy/kubernetes/worker.yaml has it, but with these bounds."""
+    (keda,) = [each for each in documents("kubernetes/worker.yaml") if each["kind"] == "ScaledObject"]
+    (trigger,) = keda["spec"]["triggers"]
+    return Scaling(least, most, int(trigger["metadata"]["listLength"]), start)
 
 
 def burst_table(costs: dict[str, Costs], base: float) -> str:
@@ -97,13 +105,13 @@ def burst_table(costs: dict[str, Costs], base: float) -> str:
     queued = 1000
     cases: list[tuple[str, int, Scaling | None, int]] = [
         ("as many workers as usual", usual, None, queued),
-        ("KEDA, nodes with room", usual, Scaling(usual, 3 * most, 4, POD + start), queued),
-        ("KEDA, nodes to be rented", usual, Scaling(usual, 3 * most, 4, NODE + start), queued),
-        ("the same, MAX_QUEUED=60 s of the burst", usual, Scaling(usual, 3 * most, 4, NODE + start), int(300 * base)),
+        ("KEDA, nodes with room", usual, scaling_of(usual, 3 * most, POD + start), queued),
+        ("KEDA, nodes to be rented", usual, scaling_of(usual, 3 * most, NODE + start), queued),
+        ("the same, MAX_QUEUED=60 s of the burst", usual, scaling_of(usual, 3 * most, NODE + start), int(300 * base)),
         (
             "KEDA, nodes with room, from twice as many on",
             2 * usual,
-            Scaling(2 * usual, 3 * most, 4, POD + start),
+            scaling_of(2 * usual, 3 * most, POD + start),
             queued,
         ),
         ("workers for the burst all the time", most, None, queued),

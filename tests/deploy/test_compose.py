@@ -7,7 +7,7 @@ from importlib import resources
 import jsonschema
 import pytest
 
-from tests.support.deployment import documents, env_file, interpolated, seconds, settings_of, unknown
+from tests.support.deployment import DEPLOY, documents, env_file, interpolated, seconds, settings_of, unknown
 
 (COMPOSE,) = documents("compose.yaml")
 EXAMPLE = env_file("compose.env.example")
@@ -67,6 +67,14 @@ def test_each_container_has_no_more_rights_than_it_needs_and_comes_back(name):
     assert service["mem_limit"] and service["pids_limit"]
     assert service["restart"] == ("on-failure" if name == "bucket" else "unless-stopped")
     assert service["healthcheck"].get("test") or name in ("clean", "bucket")
+
+
+def test_what_is_ours_is_built_here_and_the_rest_has_versions():
+    for name, service in SERVICES.items():
+        if name in OURS:
+            assert service["build"] == {"context": ".."} and (DEPLOY.parent / "Dockerfile").exists()
+        else:
+            assert "build" not in service and re.search(r":\d+\.\d+", service["image"]), name
 
 
 def test_only_nginx_can_be_reached_and_broker_and_store_reach_nobody():

@@ -74,9 +74,7 @@ def test_the_form_has_the_options_with_the_ranges_that_the_service_takes(documen
     assert "required" not in form  # `file` or `image_id`
     fields = form["properties"]
     assert fields["file"]["format"] == "binary"
-    assert set(fields) == {"file", "image_id"} | {
-        name for name, option in OPTIONS.items() if option.for_every_model
-    }
+    assert set(fields) == {"file", "image_id"} | {name for name, option in OPTIONS.items() if option.for_every_model}
     for name, field in fields.items():
         if name in OPTIONS and OPTIONS[name].kind is float:
             option = OPTIONS[name]

@@ -9,7 +9,7 @@ from flask_cors import CORS
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Model, Setup
 from colorize_service.server import api, logs, origins, web
-from colorize_service.server.answers import AnswersInFolder
+from colorize_service.server.answers import Answers, AnswersInFolder
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
 from colorize_service.server.delete_tokens import DeleteTokens
@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
 def _parts(app: Flask, settings: Settings) -> Parts:
     metrics, storage = Metrics(), open_storage(settings)
     secret = settings.delete_secret
-    engine, jobs = _engine(settings, storage, metrics)
+    engine, jobs, answers = _engine(settings, storage, metrics)
     return Parts(
         settings=settings,
         storage=storage,
@@ -76,14 +76,15 @@ def _parts(app: Flask, settings: Settings) -> Parts:
         held_bytes=HeldBytes(max(settings.max_held_bytes, settings.max_upload_bytes)),
         metrics=metrics,
         app_check=_verifier(settings),
-        answers=AnswersInFolder(settings.storage_dir / ".answers"),
+        answers=answers,
         rates=_rates(app, settings),
     )
 
 
-def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[Engine, Jobs | None]:
+def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[Engine, Jobs | None, Answers]:
     if not settings.broker:
-        return local_engine(settings, storage, metrics)[0], None
+        answers = AnswersInFolder(settings.storage_dir / ".answers")
+        return local_engine(settings, storage, metrics)[0], None, answers
     try:
         from colorize_service.server.fleet.engine import FleetEngine
     except ModuleNotFoundError as error:
@@ -91,7 +92,7 @@ def _engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[Eng
             f"BROKER_URL: this needs the package {error.name}; in the project's folder: pip install '.[server,fleet]'"
         ) from None
     engine = FleetEngine(settings, storage, metrics)
-    return engine, engine.jobs
+    return engine, engine.jobs, engine.answers
 
 
 def local_engine(settings: Settings, storage: Storage, metrics: Metrics) -> tuple[LocalEngine, WorkQueue]:
@@ -116,7 +117,7 @@ def _rates(app: Flask, settings: Settings) -> "Rates | None":
         return None
     from colorize_service.server.rates import Rates
 
-    return Rates(app, settings.rate_limit)
+    return Rates(app, settings.rate_limit, settings.replies or None)
 
 
 def _verifier(settings: Settings) -> AppCheckVerifier | None:

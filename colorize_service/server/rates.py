@@ -16,14 +16,21 @@ class Rates:
     Imported only where a rate is set.
     """
 
-    def __init__(self, app: Flask, rate: str):
+    def __init__(self, app: Flask, rate: str, shared: str | None):
         """
         Args:
             rate: such as ``60/minute; 1000/day``, in the words of the library ``limits``.
+            shared: the address of the Redis in which all replicas count; None: each process counts what comes to it.
         """
         self._rate = rate
         self._limiter = Limiter(
-            lambda: whom("", request.remote_addr), app=app, storage_uri="memory://", strategy="moving-window"
+            lambda: whom("", request.remote_addr),
+            app=app,
+            storage_uri=shared or "memory://",
+            storage_options={"socket_timeout": 3, "socket_connect_timeout": 2} if shared else {},
+            strategy="moving-window",
+            # Without that Redis nobody is refused for a rate; photos are, until it is back.
+            swallow_errors=bool(shared),
         )
 
     def count(self, app_id: str) -> None:

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     rate_limit: str | None = Field(
         default=None,
         description="Most photos and uploads of each app, or of each address without App Check, such as "
-        "`60/minute; 1000/day`; beyond: `429`. Each worker counts on its own. Unset: no limit.",
+        "`60/minute; 1000/day`; beyond: `429`. Without a broker each process counts on its own. Unset: no limit.",
     )
 
     storage_url: str | None = Field(

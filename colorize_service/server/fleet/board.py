@@ -56,6 +56,14 @@ class Claim:
     attempts: int
 
 
+def connect(url: str) -> redis.Redis:
+    """A client of Redis or Valkey for those who have a deadline of their own: nothing is tried again here, and no read
+    takes longer than a moment."""
+    return redis.Redis.from_url(
+        url, socket_timeout=3, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), health_check_interval=0
+    )
+
+
 class Board:
     """Its methods may be called from any thread, and raise :data:`BoardError` if it cannot be reached."""
 
@@ -64,10 +72,7 @@ class Board:
         Args:
             url: ``redis://`` or ``rediss://``. It is connected to at the first call.
         """
-        # Whoever waits has a deadline of his own: nothing is tried again here, and no read takes longer than a moment.
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=3, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), health_check_interval=0
-        )
+        self._redis = connect(url)
         self._scripts: dict[str, Any] = {}
 
     # Those who wait

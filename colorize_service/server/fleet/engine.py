@@ -15,6 +15,7 @@ from colorize_service.inference.turn import Busy
 from colorize_service.options import Options
 from colorize_service.server.engines.protocol import Description, Problem
 from colorize_service.server.fleet import messages
+from colorize_service.server.fleet.answers import AnswersOnBoard
 from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import LineFigures
 from colorize_service.server.fleet.jobs import FleetJobs
@@ -39,6 +40,7 @@ class FleetEngine:
         app = celery_app(settings)
         self._board, self._line = Board(settings.replies), Line(app)
         broker = None if settings.replies == settings.broker else BrokerPing(app)
+        self.answers = AnswersOnBoard(settings.replies)
         self.jobs = FleetJobs(self, self._board, self._store)
         self._pulse = Pulse(self._board, storage, broker, self._seen)
         self._started_in: int | None = None

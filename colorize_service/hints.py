@@ -32,6 +32,8 @@ _TONE, _COLOUR = 0.0043, 0.0004
 _SPOT_CELL = 0.15
 
 _PASSES = 2
+# Hints whose distances are in memory together: some megabytes.
+_AT_A_TIME = 16
 
 
 def blend_hints(small: Bytes, chroma: Bytes, hints: Sequence[Hint]) -> Bytes:
@@ -52,10 +54,9 @@ def blend_hints(small: Bytes, chroma: Bytes, hints: Sequence[Hint]) -> Bytes:
     size = (width, height)
     plain = np.stack([_resized(chroma[..., band], size) for band in range(2)], axis=-1)
     grid = _grid_size(*size)
-    distance = _distances(_resized(small, grid), [_resized(plain[..., band], grid) for band in range(2)], hints)
-    nearest = len(hints) - 1 - np.argmin(distance[::-1], axis=0)
-    weight = _resized(np.exp(-np.square(distance.min(axis=0))), size)[..., None]
-    owner = np.asarray(Image.fromarray(nearest.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
+    distance, nearest = _nearest(_resized(small, grid), [_resized(plain[..., band], grid) for band in range(2)], hints)
+    weight = _resized(np.exp(-np.square(distance)), size)[..., None]
+    owner = np.asarray(Image.fromarray(nearest).resize(size, Image.Resampling.NEAREST))
     blended: Floats = plain + weight * (_hinted(small, owner, hints) - plain.astype(np.float32))
     return np.rint(blended).astype(np.uint8)
 
@@ -71,6 +72,18 @@ def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:
     shade = np.minimum((lightness + 16) / (lab[owner, 0] + 16), 1)
     ab = np.stack([lab[owner, 1] * shade, lab[owner, 2] * shade])
     return colour.chroma(lightness, ab)
+
+
+def _nearest(luma: Floats, chroma: Sequence[Floats], hints: Sequence[Hint]) -> tuple[Floats, Bytes]:
+    """Of each cell of the grid, how far the nearest hint is, float32 (h, w), and which one it is, uint8 (h, w)."""
+    distance, nearest = np.full(luma.shape, np.inf, np.float32), np.zeros(luma.shape, np.uint8)
+    for first in range(0, len(hints), _AT_A_TIME):
+        found = _distances(luma, chroma, hints[first : first + _AT_A_TIME])
+        last = len(found) - 1 - np.argmin(found[::-1], axis=0)
+        least = found.min(axis=0)
+        nearer = least <= distance  # of two at one place the later
+        distance[nearer], nearest[nearer] = least[nearer], (first + last)[nearer]
+    return distance, nearest
 
 
 def _distances(luma: Floats, chroma: Sequence[Floats], hints: Sequence[Hint]) -> Floats:

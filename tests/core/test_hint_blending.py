@@ -99,6 +99,15 @@ def test_of_two_hints_on_one_spot_the_later_counts():
         assert chroma[32, 32].argmax() == later
 
 
+def test_of_many_hints_each_has_its_own_place():
+    small = np.full((96, 144), 120, np.uint8)
+    places = [((column + 0.5) / 10, (row + 0.5) / 10) for row in range(10) for column in range(10)]
+    hints = [Hint(x, y, RED if at % 2 else (30, 40, 200)) for at, (x, y) in enumerate(places)]
+    chroma = blend_hints(small, GRAY, hints)
+    for at, (x, y) in enumerate(places):
+        assert chroma[int(y * 96), int(x * 144)].argmax() == at % 2
+
+
 def test_the_dark_side_of_a_surface_gets_the_same_hue_and_less_chroma():
     small = np.linspace(150, 60, 160).astype(np.uint8)[None].repeat(100, axis=0)
     chroma = blend_hints(small, GRAY, [Hint(0.3, 0.5, RED)]).astype(float) - 128

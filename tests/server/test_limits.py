@@ -13,7 +13,7 @@ import requests
 from colorize_service.server.app_check import MAX_TOKEN_LENGTH
 from colorize_service.server.settings import Settings
 from tests.support import limits
-from tests.support.http import read_answer
+from tests.support.http import NO_SUCH_ID, read_answer
 from tests.support.limits import ROWS, WORKER
 from tests.support.service import ROOT, wait_until
 from tests.support.watched import MB, SIZE, at_once, form
@@ -151,12 +151,20 @@ def test_who_takes_nothing_of_a_file_costs_a_thread_and_is_hung_up_on(watched, s
         assert len(clients) == COUNT and watched.service.connections == 0
 
 
+def test_a_stored_file_and_its_token_cost_little_to_judge(watched, stored):
+    with watched.keeps("delete", 20):
+        for answer in at_once(20, lambda: requests.delete(stored, headers={"X-Delete-Token": "a" * 9_000}, timeout=10)):
+            assert answer.status_code == 403
+            assert answer.elapsed.total_seconds() < ROWS["delete"].time.value(watched.settings)
+
+
 LONG = {f"X-{i}": "a" * 650 for i in range(80)}
 
 
 @pytest.mark.parametrize(
     ("name", "method", "path", "headers"),
     [
+        ("delete", "DELETE", f"/results/{NO_SUCH_ID}.jpg", LONG | {"X-Delete-Token": "a" * 9_000}),
         ("health", "GET", "/health", LONG),
         ("health", "GET", "/model", LONG),
         ("metrics", "GET", "/metrics", {}),

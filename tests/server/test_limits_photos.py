@@ -6,9 +6,10 @@ import threading
 import time
 
 import pytest
+import requests
 
 from tests.support.limits import ROWS, WORKER
-from tests.support.watched import MB, SETTINGS, SIZE, field, form, start
+from tests.support.watched import MB, SETTINGS, SIZE, at_once, field, form, start
 from tests.support.worst import deep_jpeg2000, deep_tiff, dense_jpeg2000, swelling_png
 
 # --- after the token -------------------------------------------------------------------------------------------------
@@ -96,6 +97,19 @@ def test_a_photo_by_its_id_and_one_with_hints_cost_no_more_than_others(watched):
 
 
 @pytest.mark.slow
+def test_a_request_that_is_repeated_costs_no_more_than_its_bytes(watched):
+    body, count = form(file=swelling_png(*SIZE)), 20
+    assert len(body) < MB
+
+    def ask() -> requests.Response:
+        return watched.post("/colorize", body, {"Idempotency-Key": "k" * 255})
+
+    first = ask().json()
+    with watched.keeps("repeated", count, sent=len(body) / MB):
+        for answer in at_once(count, ask):
+            assert answer.json() == first
+
+
 def test_a_worker_stays_within_its_memory_whatever_comes_at_once(running, keys):
     """Clients that hold memory and threads, while photos of the dearest kind are colorized and kept."""
     watched = start(running, keys, BODY_TIMEOUT=60, HEADER_TIMEOUT=60)

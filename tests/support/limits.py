@@ -134,6 +134,12 @@ AFTER = {
         *(_PICTURE, _WORK, 1, 5, _RESULT, _IN_ALL),
         "the same: an upload that is read counts for `MAX_HELD_BYTES`",
     ),
+    "repeated": Row(
+        "a `POST` repeated with its `Idempotency-Key`",
+        *(Sum(0.3, {SENT: 2}), Sum(0.05, {SENT: 0.02}), 1, 4, Sum(0.06)),
+        Sum(1, {"BODY_TIMEOUT": 1, "QUEUE_TIMEOUT": 1}),
+        "255 characters; `QUEUE_TIMEOUT`, `MAX_HELD_BYTES`; an answer is kept for 24 hours",
+    ),
     "hints": Row("`POST /colorize` with 100 hints", *(_PICTURE, _WORK, 1, 5, _RESULT, _IN_ALL), "100 hints"),
 }
 PUBLIC = {
@@ -146,6 +152,11 @@ PUBLIC = {
         "the same by a client that takes nothing of it",
         *(_LITTLE, _SHORT, 1, 4, _LINE, Sum(3, {"SEND_TIMEOUT": 1})),
         "`SEND_TIMEOUT`; 500 bytes a second in the long run",
+    ),
+    "delete": Row(
+        "`DELETE` of a stored file, with the right token or a wrong one",
+        *(_LITTLE, _SHORT, 1, 4, _LINE, _AT_ONCE),
+        f"{_HEADERS}; nothing is looked up but the one file",
     ),
     "health": Row("`GET /health`, `/model`", *(_LITTLE, _SHORT, 1, 3, _LINE, _AT_ONCE), _HEADERS),
     "metrics": Row(

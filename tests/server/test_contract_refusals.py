@@ -141,7 +141,7 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(api):
         ("GET", "/colorize"),
         ("PUT", "/upload"),
         ("POST", "/health"),
-        ("DELETE", "/results/x.jpg"),
+        ("PATCH", "/results/x.jpg"),
         ("BREW", "/health"),
     ):
         response = requests.request(method, api.url + path, headers=api.headers, timeout=5)

@@ -27,7 +27,7 @@ _CELL = 0.0027
 # An edge costs the power of its step in L*: one of 10 a twelfth of a distance, one of 20 nine tenths.
 _EDGE, _EDGE_POWER = 0.048, 3.4
 # Being of another tone or colour than the hint's place, for each unit of L*, and of a* and b*.
-_TONE, _COLOUR = 0.0043, 0.0004
+_TONE, _COLOUR = 0.0065, 0.0004
 # A spot's paths cost more, so that it ends at about a twentieth of the shorter side.
 _SPOT_CELL = 0.15
 

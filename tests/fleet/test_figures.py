@@ -32,12 +32,12 @@ def total(figures: dict, name: str, **labels: str) -> float:
 def test_the_figures_of_a_fleet_tell_of_line_workers_attempts_and_store(running, gray_jpeg):
     url = running.urls[0]
     service = f"{url}/metrics"
-    wait_until(lambda: total(samples(service), "colorize_fleet_workers", version="1.4.0") == 2, 20)
+    wait_until(lambda: total(samples(service), "colorize_fleet_workers", version="1.3.0") == 2, 20)
     for _ in range(3):
         assert requests.post(f"{url}/colorize", files={"file": gray_jpeg}, timeout=30).status_code == 200
     assert requests.post(f"{url}/colorize", files={"file": gray_jpeg[:20_000]}, timeout=30).status_code == 400
     theirs = [samples(each.figures) for each in running.fleet.workers]
-    done = sum(total(each, "colorize_worker_photos_total", outcome="done", version="1.4.0") for each in theirs)
+    done = sum(total(each, "colorize_worker_photos_total", outcome="done", version="1.3.0") for each in theirs)
     wrong = sum(total(each, "colorize_worker_photos_total", outcome="image") for each in theirs)
     assert (done, wrong) == (3, 1)
     assert sum(total(each, "colorize_worker_seconds_count") for each in theirs) == 4

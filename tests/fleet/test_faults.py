@@ -126,11 +126,28 @@ def test_a_worker_that_is_stopped_finishes_its_photo(running):
     assert running.seen(SLOW) == before + 1
 
 
+def test_nobody_is_refused_for_a_line_that_was_full_a_moment_ago(running, gray_jpeg):
+    workers = [worker.process.pid for worker in running.fleet.workers]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    calls = [Call(running.urls[0], gray(SLOW)) for _ in range(3)]  # as many as the line holds
+    wait_until(lambda: running.board.zcount("colorize:line", time.time(), "inf") == 3, 5)
+    time.sleep(1.1)  # in which the API process has seen it
+    assert_error(Call(running.urls[0], gray_jpeg).result(), 503)
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    running.wait_for_work(2)
+    answer = Call(running.urls[0], gray_jpeg).result()
+    assert answer.status_code == 200, answer.text
+    assert [call.result().status_code for call in calls] == [200] * 3
+
+
 def test_nothing_is_left_of_the_photos_of_a_replica_that_is_killed(running, gray_jpeg):
     calls = [Call(running.urls[0], gray(SLOW)) for _ in range(3)]  # two in work, one in the line
     running.wait_for_work(2)
     running.fleet.services[0].kill()
-    assert Call(running.urls[1], gray_jpeg).result().status_code == 200
+    answer = Call(running.urls[1], gray_jpeg).result()
+    assert answer.status_code == 200, answer.text
     for call in calls:
         call.join(10)
         assert call.answer is None

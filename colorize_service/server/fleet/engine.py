@@ -72,7 +72,8 @@ class FleetEngine:
         """See :class:`Engine`."""
         if problem := self.problem:
             raise problem.error()
-        if self._pulse.waiting >= self._settings.max_queued:
+        # The pulse's count is up to a second old: enough to let in, not to refuse.
+        if self._pulse.waiting >= self._settings.max_queued and self._pulse.count() >= self._settings.max_queued:
             raise self._full()
 
     def colorize(

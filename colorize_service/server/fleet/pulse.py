@@ -10,7 +10,8 @@ from celery import Celery
 from kombu import Connection
 
 from colorize_service.server.engines.protocol import Description, Problem
-from colorize_service.server.fleet.board import Board
+from colorize_service.server.fleet.board import Board, BoardError
+from colorize_service.server.fleet.outcomes import unreachable
 from colorize_service.server.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,18 @@ class Pulse:
     def problem(self) -> Problem | None:
         """What is missing, if anything is."""
         return _NO_BROKER if time.monotonic() - self._at > _STALE else self._problem
+
+    def count(self) -> int:
+        """How many photos wait now: asks the board.
+
+        Raises:
+            Busy: if it cannot be reached.
+        """
+        try:
+            self.waiting, self.workers = self._board.overview()
+        except BoardError as error:
+            raise unreachable(error) from error
+        return self.waiting
 
     def _run(self) -> None:
         while True:

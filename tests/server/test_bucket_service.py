@@ -3,7 +3,6 @@
 import pytest
 import requests
 
-from colorize_service.server.storage.bucket import BucketStorage
 from tests.support import buckets
 from tests.support.buckets import KEY, SECRET, JuiceFS
 from tests.support.http import NO_SUCH_ID, assert_error
@@ -53,24 +52,13 @@ def test_a_service_whose_bucket_refuses_it_says_so_in_its_log_and_nothing_of_its
     assert "another-secret" not in service.log() and KEY not in service.log() and "Traceback" not in service.log()
 
 
-def test_a_colorized_upload_is_that_of_the_photo_itself_also_from_a_bucket(api_by_bucket, gray_jpeg):
-    upload = {"image_id": api_by_bucket.post("/upload", gray_jpeg).json()["image_id"]}
+def test_a_colorized_upload_is_that_of_the_photo_itself_also_from_a_bucket(api_by_fleet, gray_jpeg):
+    upload = {"image_id": api_by_fleet.post("/upload", gray_jpeg).json()["image_id"]}
     by_id, by_file = (
         requests.get(response.json()["download_url"], timeout=5).content
-        for response in (api_by_bucket.post("/colorize", data=upload), api_by_bucket.post("/colorize", gray_jpeg))
+        for response in (api_by_fleet.post("/colorize", data=upload), api_by_fleet.post("/colorize", gray_jpeg))
     )
     assert by_id == by_file
-
-
-def test_a_deleted_upload_leaves_nothing_in_the_bucket(api_by_bucket, bucket_server, monkeypatch, gray_jpeg):
-    for name, value in bucket_server.settings.items():
-        monkeypatch.setenv(name, value)
-    storage = BucketStorage(bucket_server.settings["STORAGE_URL"])
-    upload = api_by_bucket.post("/upload", gray_jpeg)
-    image_id, token = upload.json()["image_id"], upload.headers["X-Delete-Token"]
-    assert storage.get("originals", image_id) == gray_jpeg
-    requests.delete(upload.json()["image_url"], headers={"X-Delete-Token": token}, timeout=30)
-    assert storage.get("originals", image_id) is storage.get("uploads", image_id) is None
 
 
 def test_public_pictures_come_from_the_bucket_itself_where_the_operator_wants_that(serve, bucket_server, gray_jpeg):

@@ -8,19 +8,22 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import obstore
 import requests
+from obstore.store import S3Store
 
 from tests.support import needs
 from tests.support.service import free_port, wait_until
 
 KEY, SECRET = "COLORIZETESTKEY", "a-secret-that-is-in-no-log"
 BUCKET = "pictures"
+_PREFIX = "some/prefix"
 
 
 def settings_of(endpoint: str, secret: str = SECRET, bucket: str = BUCKET) -> dict[str, str]:
     """The environment of a service whose pictures are in the bucket of a server at this address."""
     return {
-        "STORAGE_URL": f"s3://{bucket}/some/prefix",
+        "STORAGE_URL": f"s3://{bucket}/{_PREFIX}",
         "AWS_ENDPOINT": endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": KEY,
@@ -71,6 +74,13 @@ class JuiceFS:
             return requests.get(f"{self.url}/minio/health/live", timeout=5).status_code == 200
         except requests.ConnectionError:
             return False
+
+    def names(self, collection: str) -> list[str]:
+        """The names of the objects of a collection."""
+        keys = {"access_key_id": KEY, "secret_access_key": SECRET}
+        store = S3Store(BUCKET, endpoint=self.url, region="us-east-1", client_options={"allow_http": True}, **keys)
+        pages = obstore.list(store, f"{_PREFIX}/{collection}/")
+        return [each["path"].rpartition("/")[2] for page in pages for each in page]
 
     def kill(self) -> None:
         """End it at once; what is stored stays."""

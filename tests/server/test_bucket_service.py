@@ -1,10 +1,13 @@
 """A service whose pictures are in a bucket, over real HTTP: when the store fails, and where clients are sent to it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
 from tests.support import buckets
-from tests.support.buckets import KEY, SECRET, JuiceFS
+from tests.support.buckets import KEY, SECRET, JuiceFS, Silent
 from tests.support.http import NO_SUCH_ID, assert_error
 from tests.support.service import wait_until
 
@@ -42,6 +45,22 @@ def test_while_the_store_is_down_clients_are_asked_to_come_back_and_then_all_is_
     wait_until(colorized, 30)
     assert "it cannot be reached" in service.log()
     assert SECRET not in service.log() and KEY not in service.log()
+
+
+def test_a_store_that_says_nothing_costs_clients_seconds_and_takes_nobody_elses_thread(serve, gray_jpeg):
+    with Silent() as silent:
+        service = serve(THREADS=2, **silent.settings)
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            picture = f"{service.url}/results/{NO_SUCH_ID}.jpg"
+            asked = [pool.submit(requests.get, picture, timeout=30) for _ in range(8)]
+            time.sleep(1)
+            assert requests.get(f"{service.url}/health", timeout=3).status_code == 200
+            for each in asked:
+                assert_error(each.result(), 503)
+                assert each.result().headers["Retry-After"] == "5"
+        assert time.monotonic() - began < 20
+        assert_error(requests.post(f"{service.url}/upload", files={"file": gray_jpeg}, timeout=15), 503)
 
 
 def test_a_service_whose_bucket_refuses_it_says_so_in_its_log_and_nothing_of_its_keys(serve, bucket_server, gray_jpeg):

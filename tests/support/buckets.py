@@ -1,6 +1,7 @@
 """Object stores on this machine: one that checks signatures, one that knows all of S3, and one that fails as told."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -134,3 +135,20 @@ class Failing:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Silent:
+    """``with Silent(port) as server``: takes connections, and never says anything."""
+
+    def __init__(self, port: int = 0):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self._listener.listen(128)  # the system takes them without this process
+        self.settings = settings_of(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()

@@ -32,7 +32,6 @@ from PIL import Image
 from benchmarks import sleeping
 from benchmarks.persistent import Clients
 from colorize_service.process import available_cpus
-from colorize_service.server.fleet import sweeping
 from tests.support import clocks
 from tests.support.brokers import RedisServer
 from tests.support.buckets import JuiceFS
@@ -43,6 +42,8 @@ from tests.support.service import Service, wait_until
 CLIENTS = 8
 #: Seconds that a part is away, and after which a part that has died is started again.
 AWAY, AGAIN = 20.0, 2.0
+#: Seconds within which workers empty the inbox of what was left there.
+SWEPT = 90.0
 #: Photos that may wait where it is tried to send more.
 FEW = 8
 _NO_LIMITS = {"rate=50r/s": "rate=10000r/s", "burst=500": "burst=10000"}
@@ -239,7 +240,7 @@ def suffer(fault: Fault, photos: int, seconds: float) -> list[str]:
 def _problems(scene: Scene) -> tuple[list[str], int]:
     """What must not be, and how many results are stored."""
     clients, board = scene.clients, scene.broker.client()
-    deadline = time.monotonic() + 3 * sweeping.SECONDS
+    deadline = time.monotonic() + SWEPT
     while (scene.fleet.inbox or board.keys("colorize:lease:*")) and time.monotonic() < deadline:
         time.sleep(0.5)
     answers = [each for each in clients.answers if not each.documented]

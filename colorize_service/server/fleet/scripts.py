@@ -82,9 +82,9 @@ if redis.call('HEXISTS', KEYS[1], 'finished') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'finished', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREM', KEYS[7], ARGV[1])
+redis.call('DEL', KEYS[6])
 if redis.call('EXISTS', KEYS[4]) == 1 then
   redis.call('HSET', KEYS[4], 'outcome', ARGV[2])
-  redis.call('DEL', KEYS[6])
 else
   redis.call('RPUSH', KEYS[3], ARGV[2])
   redis.call('EXPIRE', KEYS[3], ARGV[3])

@@ -17,7 +17,11 @@ _LOOK_SECONDS = 1.0
 
 
 class Waiting:
-    """The wait for the outcome of one photo."""
+    """The wait for the outcome of one photo.
+
+    Attributes:
+        answered: whether a worker has told it; that worker leaves nothing of the photo on the board and in the inbox.
+    """
 
     def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[str], None]):
         """
@@ -29,6 +33,7 @@ class Waiting:
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
+        self.answered = False
         self._owed: str | None = None  # why the photo has to be sent again
 
     def wait(self, abandoned: Callable[[], bool], is_stored: Callable[[str], bool]) -> Outcome:
@@ -48,6 +53,7 @@ class Waiting:
             try:
                 outcome = self._board.wait(self._task.id, _LOOK_SECONDS)
                 if outcome is not None:
+                    self.answered = True
                     return outcome
                 progress = self._board.renew(self._task.id, time.monotonic() - self._steady_since > LEASE_SECONDS)
                 if progress.state == "dead" and progress.attempts >= self._settings.max_attempts:

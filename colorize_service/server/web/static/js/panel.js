@@ -1,7 +1,7 @@
 /** The panel beside the photo: what happens and how long, what can be done with the result, the settings. */
 
 import { $, element, notice } from "./dom.js";
-import { inWork, patience, words } from "./words.js";
+import { inWork, patience, warmthInWords, words } from "./words.js";
 
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
@@ -34,10 +34,16 @@ function showButtons(busy, result, state) {
   }
 }
 
-function showFields({ saturation, prompt }) {
-  $("saturation").value = saturation;
-  $("saturation-value").textContent = `${Math.round(100 * saturation)} %`;
+function showFields({ saturation, warmth, prompt }) {
+  showSlider("saturation", saturation, `${Math.round(100 * saturation)} %`);
+  showSlider("warmth", warmth, warmthInWords(warmth));
   if (document.activeElement !== $("prompt")) $("prompt").value = prompt;
+}
+
+function showSlider(id, value, text) {
+  $(id).value = value;
+  $(id).setAttribute("aria-valuetext", text);
+  $(`${id}-value`).textContent = text;
 }
 
 /** Text that has not changed is not set again, or a screen reader would read it again. */
@@ -55,7 +61,10 @@ function tick() {
 /** Saves the stored bytes under the photo's own name, which the service does not know. */
 async function save(event) {
   event.preventDefault();
-  const { src, filename } = shown.result;
+  const picture = shown;
+  if (!picture.isCurrent) await picture.work(); // a slider has been moved a moment ago
+  if (!picture.isCurrent) return;
+  const { src, filename } = picture.result;
   try {
     const response = await fetch(src);
     if (!response.ok) throw new Error(`status ${response.status}`);
@@ -102,11 +111,12 @@ $("retry").addEventListener("click", () => {
 });
 $("save").addEventListener("click", save);
 $("copy").addEventListener("click", copy);
-$("saturation").addEventListener("input", (event) => {
-  shown.change({ saturation: Number(event.target.value) }, "saturation");
-  shown.workSoon();
-});
-$("saturation").addEventListener("change", () => shown.settle());
+for (const name of ["saturation", "warmth"]) {
+  $(name).addEventListener("input", (event) => {
+    shown.change({ [name]: Number(event.target.value) }, name);
+    shown.workLater();
+  });
+}
 $("prompt").addEventListener("change", setPrompt);
 $("fields").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -36,6 +36,11 @@ function duration(seconds) {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
+/** @param {number} warmth from -1 to 1 */
+export function warmthInWords(warmth) {
+  return warmth ? `${Math.round(100 * Math.abs(warmth))} % ${warmth > 0 ? "warmer" : "cooler"}` : "As they are";
+}
+
 /** How long the service keeps photos. @param {number?} days null: for ever */
 export function kept(days) {
   const unless = "unless you delete it before you leave this page.";

@@ -48,7 +48,7 @@ def test_every_file_that_the_page_names_is_there_with_its_type(url):
 
 def test_all_modules_are_loaded_ahead():
     html = (FOLDER / "index.html").read_text()
-    assert set(re.findall(r"page/(js/\w+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+    assert set(re.findall(r"page/(js/[\w-]+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
 
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url):

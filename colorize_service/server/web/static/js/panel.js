@@ -18,6 +18,7 @@ export function showPanel(picture) {
   $("progress").hidden = !busy;
   if (state.kind === "sending") $("progress").value = state.share;
   else $("progress").removeAttribute("value");
+  $("own-colours").hidden = !picture.hasColours;
   tick();
   showButtons(busy, result, state);
   showFields(picture.settings);
@@ -26,11 +27,11 @@ export function showPanel(picture) {
 function showButtons(busy, result, state) {
   const focused = document.activeElement;
   $("cancel").hidden = !busy;
-  $("retry").hidden = state.kind !== "failed" && state.kind !== "cancelled";
-  $("save").hidden = $("copy").hidden = !result || !$("retry").hidden || busy;
+  $("retry").hidden = !state.mayPass && state.kind !== "cancelled";
+  $("save").hidden = $("copy").hidden = !result || state.kind !== "done";
   if (result) $("save").href = result.src;
   if (focused.hidden) {
-    [$("save"), $("retry"), $("cancel")].find((button) => !button.hidden).focus({ preventScroll: true });
+    [$("save"), $("retry"), $("cancel"), $("remove")].find((button) => !button.hidden).focus({ preventScroll: true });
   }
 }
 

@@ -3,6 +3,7 @@
 import { DISCARDED, erase, post, ServiceError } from "./api.js";
 import { decoded } from "./dom.js";
 import { History } from "./history.js";
+import { hasColours } from "./own-colours.js";
 import { Queue } from "./queue.js";
 import { megabytes } from "./words.js";
 
@@ -25,6 +26,8 @@ export class Picture extends EventTarget {
   url = "";
   width = 4;
   height = 3;
+  /** Whether the photo is one in colour. */
+  hasColours = false;
   /** The latest result. @type {Result?} */
   result = null;
   /** When the work on it began, by performance.now(). */
@@ -84,6 +87,7 @@ export class Picture extends EventTarget {
   async #show(url) {
     const image = await decoded(url);
     [this.url, this.width, this.height] = [url, image.naturalWidth, image.naturalHeight];
+    this.hasColours = hasColours(image);
     this.#changed();
   }
 
@@ -151,7 +155,8 @@ export class Picture extends EventTarget {
       this.result = this.#answers.get(key);
       say({ kind: "done", seconds });
     } catch (error) {
-      say(signal.aborted ? { kind: "cancelled" } : { kind: "failed", detail: error.message });
+      say(signal.aborted ? { kind: "cancelled" }
+        : { kind: "failed", detail: error.message, mayPass: error.mayPass ?? true });
     }
   }
 
@@ -209,7 +214,7 @@ export class Picture extends EventTarget {
   async #upload(signal, say) {
     const [size, most] = [this.#file.size, await unlessAborted(this.#most, signal)];
     if (size > most) {
-      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`);
+      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`, 413);
     }
     const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
     onSent(0);

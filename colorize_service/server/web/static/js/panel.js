@@ -1,6 +1,7 @@
-/** The panel beside the photo: what happens and how long, what can be done with the result, the settings. */
+/** The panel beside the photo: what happens and how long, and the settings. */
 
-import { $, element, notice } from "./dom.js";
+import { $, notice } from "./dom.js";
+import { showResult } from "./share.js";
 import { inWork, patience, warmthInWords, words } from "./words.js";
 
 /** @type {import("./picture.js").Picture?} */
@@ -8,9 +9,8 @@ let shown = null;
 
 /** Shows a photo's state. @param {import("./picture.js").Picture} picture */
 export function showPanel(picture) {
-  if (picture !== shown) $("link-field").hidden = true;
   shown = picture;
-  const { state, result } = picture;
+  const { state } = picture;
   const busy = inWork(state);
   write($("status"), words(state));
   write($("problem"), state.kind === "failed" ? state.detail : "");
@@ -20,16 +20,15 @@ export function showPanel(picture) {
   else $("progress").removeAttribute("value");
   $("own-colours").hidden = !picture.hasColours;
   tick();
-  showButtons(busy, result, state);
+  showButtons(busy, picture);
   showFields(picture.settings);
 }
 
-function showButtons(busy, result, state) {
+function showButtons(busy, picture) {
   const focused = document.activeElement;
   $("cancel").hidden = !busy;
-  $("retry").hidden = !state.mayPass && state.kind !== "cancelled";
-  $("save").hidden = $("copy").hidden = !result || state.kind !== "done";
-  if (result) $("save").href = result.src;
+  $("retry").hidden = !picture.state.mayPass && picture.state.kind !== "cancelled";
+  showResult(picture);
   if (focused.hidden) {
     [$("save"), $("retry"), $("cancel"), $("remove")].find((button) => !button.hidden).focus({ preventScroll: true });
   }
@@ -59,36 +58,6 @@ function tick() {
     : state.kind === "done" ? `${name}, ${width} × ${height} pixels` : "");
 }
 
-/** Saves the stored bytes under the photo's own name, which the service does not know. */
-async function save(event) {
-  event.preventDefault();
-  const picture = shown;
-  if (!picture.isCurrent) await picture.work(); // a slider has been moved a moment ago
-  if (!picture.isCurrent) return;
-  const { src, filename } = picture.result;
-  try {
-    const response = await fetch(src);
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    const url = URL.createObjectURL(await response.blob());
-    element("a", { href: url, download: filename }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch {
-    notice("The result could not be loaded; please try again.");
-  }
-}
-
-async function copy() {
-  const { link } = shown.result;
-  try {
-    await navigator.clipboard.writeText(link);
-    write($("status"), "The link is copied.");
-  } catch { // the browser gives no clipboard to pages that did not come by https
-    $("link-field").hidden = false;
-    $("link").value = link;
-    $("link").select();
-  }
-}
-
 function setPrompt() {
   const prompt = $("prompt").value.trim();
   if (!shown || prompt === shown.settings.prompt) return;
@@ -110,8 +79,6 @@ $("retry").addEventListener("click", () => {
   notice();
   shown.work();
 });
-$("save").addEventListener("click", save);
-$("copy").addEventListener("click", copy);
 for (const name of ["saturation", "warmth"]) {
   $(name).addEventListener("input", (event) => {
     shown.change({ [name]: Number(event.target.value) }, name);

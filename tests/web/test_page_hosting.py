@@ -46,9 +46,23 @@ def test_every_file_that_the_page_names_is_there_with_its_type(url):
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_all_modules_are_loaded_ahead():
-    html = (FOLDER / "index.html").read_text()
-    assert set(re.findall(r"page/(js/\w+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+def imported(*names: str) -> set[str]:
+    """The modules that those import, and they themselves; not those that are imported later, by a call."""
+    found, left = set(), set(names)
+    while left:
+        name = left.pop()
+        found.add(name)
+        left |= set(re.findall(r'from "\./([\w-]+\.js)"', (FOLDER / "js" / name).read_text())) - found
+    return found
+
+
+def test_all_modules_are_loaded_ahead_but_those_that_wait_for_the_first_photo():
+    ahead = imported("main.js")
+    assert set(re.findall(r"page/js/([\w-]+\.js)", (FOLDER / "index.html").read_text())) == ahead
+    calls = [re.findall(r'import\("\./([\w-]+\.js)"\)', (FOLDER / "js" / name).read_text()) for name in ahead]
+    later = imported(*(name for names in calls for name in names))
+    assert "palette.js" in later - ahead
+    assert {path.name for path in (FOLDER / "js").iterdir()} == ahead | later
 
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url):

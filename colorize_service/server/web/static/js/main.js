@@ -3,7 +3,6 @@
 import { get } from "./api.js";
 import { showPhoto } from "./compare.js";
 import { $, notice } from "./dom.js";
-import { showHints } from "./hints.js";
 import { offerFields, showPanel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { listen } from "./sources.js";
@@ -19,6 +18,9 @@ let pictures = [];
 let selected = null;
 let asksForModel = false; // or knows it
 let refused = false;
+let model = null;
+/** What corrects colours; it is loaded with the first photo, not before. @type {typeof import("./hints.js")?} */
+let corrections = null;
 
 const settings = get("page/settings.json").catch(() => null);
 const limit = settings.then((known) => {
@@ -35,9 +37,17 @@ learnModel();
 async function learnModel() {
   if (asksForModel) return;
   asksForModel = true;
-  const model = await get("model").catch(() => null);
+  model = await get("model").catch(() => null);
   if (model) offerFields(model);
   else asksForModel = false;
+  if (model) corrections?.offerHints(model);
+}
+
+async function learnToCorrect() {
+  if (corrections) return;
+  corrections = await import("./hints.js");
+  if (model) corrections.offerHints(model);
+  show(selected);
 }
 
 /** Says what the operator must set before the page can be used. @param {string[]} missing */
@@ -51,6 +61,7 @@ function refuse(missing) {
 async function take(files) {
   if (refused) return;
   notice();
+  learnToCorrect().catch(() => notice("Part of this page could not be loaded; until you reload it, colours cannot be corrected."));
   const added = files.map((file) => new Picture(file, limit));
   await added[0].open(); // its size must be known before it is shown, or the page would jump
   for (const picture of added) {
@@ -79,7 +90,7 @@ function show(picture) {
   if (!picture || picture !== selected) return;
   showPhoto(picture);
   showPanel(picture);
-  showHints(picture);
+  corrections?.showHints(picture);
   if (picture.state.kind === "done") learnModel();
 }
 

@@ -11,9 +11,13 @@ const DEBOUNCE = 250; // milliseconds between a change and its request, for slid
 const queue = new Queue(2);
 
 /**
- * @typedef {{id: number, x: number, y: number, color: string}} Hint x and y from 0 to 1 of the upright photo
+ * @typedef {{id: number, x: number, y: number, color: string, reach?: "surface"|"spot"|"similar"}} Hint x and y from 0
+ *   to 1 of the upright photo; color is null before one is chosen
  * @typedef {{hints: Hint[], saturation: number, prompt: string}} Settings
  */
+
+/** A hint as the service takes it: what is the default is not said. */
+const sent = ({ x, y, color, reach }) => ({ x, y, color, reach: reach === "surface" ? undefined : reach });
 
 /** Fires "change" whenever something of it has changed that can be seen. */
 export class Picture extends EventTarget {
@@ -121,7 +125,7 @@ export class Picture extends EventTarget {
     const { signal } = controller;
     const say = (state) => this.#controller === controller && this.#is(state);
     const { hints, ...rest } = this.settings;
-    const key = JSON.stringify({ ...rest, hints: hints.map(({ x, y, color }) => ({ x, y, color })) });
+    const key = JSON.stringify({ ...rest, hints: hints.map(sent) });
     try {
       let seconds;
       if (!this.#answers.has(key)) {
@@ -136,6 +140,16 @@ export class Picture extends EventTarget {
     } catch (error) {
       say(signal.aborted ? { kind: "cancelled" } : { kind: "failed", detail: error.message });
     }
+  }
+
+  /**
+   * The colours that the service finds likely at a place, the likeliest first.
+   * @param {{x: number, y: number}} place from 0 to 1 @param {AbortSignal} signal
+   * @returns {Promise<{color: string, share: number}[]>} shares from 0 to 1
+   * @throws {ServiceError}
+   */
+  async likely({ x, y }, signal) {
+    return this.#imageId ? post("colors", { image_id: this.#imageId, x, y }, { signal }) : [];
   }
 
   cancel() {

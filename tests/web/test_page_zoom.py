@@ -164,9 +164,8 @@ def test_by_touch_two_fingers_zoom_and_one_pans_what_is_zoomed(holding):
     holding.touch((200, 320), (140, 230))
     assert left_top(holding) - start == pytest.approx([-60, -90], abs=8)  # less the first few, which decide
     assert slider(holding) == compared and holding.page.evaluate("scrollY") == 0
-    holding.page.touchscreen.tap(200, 300)
-    holding.page.touchscreen.tap(200, 300)
-    assert size(holding) == pytest.approx(fitting, rel=0.01)
+    holding.double_tap(200, 300)
+    soon(lambda: size(holding) == pytest.approx(fitting, rel=0.01))
 
 
 def test_a_finger_that_rests_gets_a_loupe_of_the_place_that_is_then_corrected(holding):

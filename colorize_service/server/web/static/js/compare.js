@@ -2,6 +2,7 @@
 
 import { $ } from "./dom.js";
 import { take } from "./gestures.js";
+import { basis } from "./looks.js";
 import { fitPhoto, panBy, pans, toScreen } from "./zoom.js";
 
 const REACH = 28; // CSS pixels beside the divider that are still its handle
@@ -18,7 +19,7 @@ export function showPhoto(picture) {
   const { result } = picture;
   view.classList.toggle("compares", Boolean(result));
   source($("before"), picture.url, `${picture.name}, as it was`);
-  source($("after"), result?.src ?? "", `${picture.name}, in colour`);
+  source($("after"), basis(picture)?.src ?? "", `${picture.name}, in colour`);
   $("unshown").hidden = Boolean(picture.url);
   $("unshown").textContent = picture.name;
   const now = `${picture.width} ${picture.height}`;

@@ -119,7 +119,8 @@ view.addEventListener("pointercancel", lift);
 
 view.addEventListener("click", (event) => {
   if (act !== null && act !== "tool" || event.target.closest("button") || !event.detail) return;
-  const again = lastTap && event.timeStamp - lastTap.timeStamp < DOUBLE && apart(event, lastTap) < 4 * SLACK;
+  const again = event.detail === 2 // by mouse; of fingers not every browser says it
+    || lastTap && event.timeStamp - lastTap.timeStamp < DOUBLE && apart(event, lastTap) < 4 * SLACK;
   lastTap = again ? null : event;
   if (again && !tool.aims) toggleZoom(event);
   else if (act === null) tool.tap(toPhoto(event), event);

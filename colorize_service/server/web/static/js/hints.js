@@ -17,7 +17,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const [view, crosshair, toggle] = [$("view"), $("crosshair"), $("correct")];
 const cross = { x: 0.5, y: 0.5 };
 
-/** @typedef {import("./picture.js").Hint} Hint */
+/** @typedef {import("./history.js").Hint} Hint */
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
 /** The place that the palette is for; it is no hint before it has a colour. @type {Hint?} */
@@ -100,7 +100,8 @@ function recolour(color) {
   shown.workSoon();
 }
 
-function setReach(reach) {
+function setReach(name) {
+  const reach = name === "surface" ? undefined : name;
   open = { ...open, reach };
   if (!saved(open.id)) return;
   shown.settle();

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { showPhoto } from "./compare.js";
 import { $, notice } from "./dom.js";
+import { showLook } from "./looks.js";
 import { offerFields, showPanel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { listen } from "./sources.js";
@@ -61,7 +62,6 @@ function refuse(missing) {
 async function take(files) {
   if (refused) return;
   notice();
-  learnToCorrect().catch(() => notice("Part of this page could not be loaded; until you reload it, colours cannot be corrected."));
   const added = files.map((file) => new Picture(file, limit));
   await added[0].open(); // its size must be known before it is shown, or the page would jump
   for (const picture of added) {
@@ -79,6 +79,7 @@ async function take(files) {
 
 function select(picture) {
   selected = picture;
+  learnToCorrect().catch(() => notice("Part of this page could not be loaded; until you reload it, colours cannot be corrected."));
   show(picture);
 }
 
@@ -89,6 +90,7 @@ function show(picture) {
   $("another").hidden = $("work").hidden = selected === null;
   if (!picture || picture !== selected) return;
   showPhoto(picture);
+  showLook(picture);
   showPanel(picture);
   corrections?.showHints(picture);
   if (picture.state.kind === "done") learnModel();

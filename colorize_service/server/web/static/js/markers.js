@@ -8,7 +8,7 @@ const STEP = 0.005; // of the photo's width or height, for the arrow keys
 const STRIDE = 0.05;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** @typedef {import("./picture.js").Hint} Hint */
+/** @typedef {import("./history.js").Hint} Hint */
 const made = new Map(); // elements by hint id
 const hints = new Map();
 /** @type {{open: (id: number) => void, move: (id: number, x: number, y: number, last: boolean) => void,

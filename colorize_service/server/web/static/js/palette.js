@@ -26,7 +26,7 @@ export const onPalette = (given) => { deeds = given; };
 export const paletteIsOpen = () => !palette.hidden;
 
 /**
- * @param {import("./picture.js").Hint} hint with or without a colour @param {string} present colour of the place
+ * @param {import("./history.js").Hint} hint with or without a colour @param {string} present colour of the place
  * @param {(signal: AbortSignal) => Promise<{color: string, share: number}[]>} likely
  */
 export function openPalette(hint, present, likely) {
@@ -45,7 +45,7 @@ export function openPalette(hint, present, likely) {
   $("palette-body").scrollTop = 0;
 }
 
-/** Shows what was chosen. @param {import("./picture.js").Hint} hint */
+/** Shows what was chosen. @param {import("./history.js").Hint} hint */
 export function updatePalette({ color, reach }) {
   chosen = color;
   if (color) $("colour").value = color;

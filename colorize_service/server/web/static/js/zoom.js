@@ -27,7 +27,7 @@ export function fitPhoto({ width, height }) {
   const ratio = width / height;
   view.parentElement.style.setProperty("--ratio", ratio < 0.4 ? 0.6 : ratio > 3.5 ? 3 : ratio);
   fits = true;
-  [left, top] = [0, 0];
+  [left, top] = [(view.clientWidth - width * filling()) / 2, 0]; // the divider is in the middle
   place(filling());
 }
 

@@ -17,7 +17,7 @@ const cross = { x: 0.5, y: 0.5 };
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
 let chosen = 0; // id of the hint that the palette is for
-let lastId = 0;
+let lastId = Date.now(); // hints of before a reload have lower ones
 
 /** Shows a photo's hints. @param {import("./picture.js").Picture} picture */
 export function showHints(picture) {

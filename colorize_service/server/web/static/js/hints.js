@@ -22,7 +22,7 @@ const cross = { x: 0.5, y: 0.5 };
 let shown = null;
 /** The place that the palette is for; it is no hint before it has a colour. @type {Hint?} */
 let open = null;
-let lastId = 0;
+let lastId = Date.now(); // hints of before a reload have lower ones
 
 /** Shows a photo's hints. @param {import("./picture.js").Picture} picture */
 export function showHints(picture) {

@@ -5,11 +5,18 @@ import contextlib
 import pytest
 
 from tests.support import clocks, odd_worker
-from tests.support.brokers import PASSWORD
+from tests.support.brokers import PASSWORD, RedisServer
 from tests.support.buckets import SECRET, JuiceFS
 from tests.support.fleet import redis_fleet
 from tests.support.odd_fleet import ODD, Running
 from tests.support.service import wait_until
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory):
+    """A Redis without a fleet, for tests of single parts."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,9 @@
 """What nobody waits for does not stay in the inbox of a fleet's store, and what somebody waits for does."""
 
-import pytest
-
 from colorize_service.server.fleet.board import Board
 from colorize_service.server.fleet.messages import Outcome
 from colorize_service.server.fleet.sweeping import Sweeper
 from colorize_service.server.storage.folder import FolderStorage
-from tests.support.brokers import RedisServer
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory):
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 def test_a_photo_for_which_nobody_waits_is_deleted_and_no_other(redis, tmp_path):

@@ -18,7 +18,7 @@ MARKERS = {
     "slow": "takes seconds for a reason of its own",
 }
 _FIXTURES = {
-    "server": {"api", "bucket_server", "keys", "running", "serve"},
+    "server": {"api", "bucket_server", "keys", "redis", "running", "serve"},
     "browser": {"browser"},
     "torch": {"colorizenet_checkpoint"},
 }

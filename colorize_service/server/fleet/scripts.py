@@ -40,7 +40,7 @@ return 1
 RENEW = (
     _NOW
     + """
-if redis.call('EXISTS', KEYS[5]) == 1 then return {'finished', 0} end
+if redis.call('EXISTS', KEYS[5]) == 1 or redis.call('HEXISTS', KEYS[3], 'finished') == 1 then return {'finished', 0} end
 local known = redis.call('EXISTS', KEYS[2])
 redis.call('SET', KEYS[2], 1, 'EX', ARGV[2])
 local attempts = tonumber(redis.call('HGET', KEYS[3], 'attempts') or 0)

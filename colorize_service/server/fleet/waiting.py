@@ -46,9 +46,9 @@ class Waiting:
 
         Raises:
             Abandoned: if the client goes away.
-            Busy: if its turn, or its end, does not come in time.
+            Busy: if its turn, or its end, does not come in time, or its outcome was lost.
         """
-        began = False
+        began = finished = False
         while True:
             try:
                 outcome = self._board.wait(self._task.id, _LOOK_SECONDS)
@@ -59,6 +59,9 @@ class Waiting:
                 if progress.state == "dead" and progress.attempts >= self._settings.max_attempts:
                     return worn(progress.attempts)
                 began = progress.state == "begun"
+                if progress.state == "finished" and finished:
+                    return self._unheard(is_stored)
+                finished = progress.state == "finished"
                 self._send_again(progress)
             except (BoardError, OSError):
                 self._steady_since = time.monotonic()
@@ -72,6 +75,12 @@ class Waiting:
                 if is_stored(self._task.id):
                     return Outcome("done")
                 raise self._too_late(began)
+
+    def _unheard(self, is_stored: Callable[[str], bool]) -> Outcome:
+        """The outcome of a photo whose reply was lost, with the connection that it came by."""
+        if is_stored(self._task.id):
+            return Outcome("done")
+        raise Busy("What became of the photo was lost on its way; please try again.", 1)
 
     def _send_again(self, progress: Progress) -> None:
         if progress.state in _WHY:

@@ -63,9 +63,7 @@ class FleetEngine:
     def describe(self) -> Description:
         """The model of the workers; while they differ, that of the earliest version: what it takes, all take.
         It tells likely colours if all do: one of an earlier version of the service may not."""
-        if problem := self.problem:
-            raise problem.error()
-        return earliest(self._pulse.workers)
+        return earliest(self._pulse.models())
 
     def check_taken(self, options: Iterable[str]) -> None:
         """See :class:`Engine`."""

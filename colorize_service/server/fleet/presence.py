@@ -41,8 +41,10 @@ class Presence:
         threading.Thread(target=self._run, name="presence", daemon=True).start()
 
     def ready(self) -> None:
-        """This worker takes photos from now on."""
+        """Say that this worker takes photos: at once, since another may be stopped when this one is there."""
         self._ready = True
+        with contextlib.suppress(BoardError):
+            self._board.announce(self.name, self._model)
 
     def leave(self) -> None:
         """This worker takes no more photos; those that it has, it goes on holding."""

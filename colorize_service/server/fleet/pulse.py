@@ -55,6 +55,19 @@ class Pulse:
         """What is missing, if anything is."""
         return _NO_BROKER if time.monotonic() - self._at > _STALE else self._problem
 
+    def models(self) -> list[Description]:
+        """What each worker that is ready tells of its model; of one at least.
+
+        Raises:
+            NotLoaded: if something is missing.
+        """
+        workers, problem = self.workers, self.problem
+        if problem is None and not workers:  # the last one has just gone
+            problem = _NO_WORKER
+        if problem:
+            raise problem.error()
+        return workers
+
     def count(self) -> int:
         """How many photos wait now: asks the board.
 

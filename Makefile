@@ -7,7 +7,7 @@ INSTALL_LOCK = $(INSTALL) --no-deps --require-hashes -r
 # What the clients in TypeScript need of npm; npm itself is a package of the tests' lock.
 GENERATORS = tests/support/generators
 
-.PHONY: run check test fuzz bench bench-colorizenet bench-fleet lock clean
+.PHONY: run check test fuzz bench bench-colorizenet bench-fleet bench-faults lock clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
@@ -47,9 +47,14 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
 
-# Measure a fleet on this machine, and how long its failures last; needs redis-server.
+# Measure a fleet on this machine; needs redis-server.
 bench-fleet: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.fleet
+
+# Break each part of a fleet under load, and count what clients see of it; takes most of an hour. Needs redis-server, nginx
+# and a compiler.
+bench-faults: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.faults
 
 # Measure ColorizeNet against diffusers on the same weights; takes minutes, and needs the exporter's packages.
 bench-colorizenet: $(VENV)/.test

@@ -1,11 +1,13 @@
 """The files that come with the service: its pages, and what they load."""
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from colorize_service.server.api.files import send
@@ -38,9 +40,20 @@ def send_asset(folder: Path, name: str) -> Response:
 
 def _send(folder: Path, name: str) -> Response:
     # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
-    response = send(folder / name, TYPES[Path(name).suffix], _etags(folder)[name])
+    path, etag = folder / name, _etags(folder)[name]
+    if path.suffix != ".jpg" and request.accept_encodings["gzip"] > 0:
+        response = send(BytesIO(_packed(path)), TYPES[path.suffix], f"{etag}-gzip")
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = send(path, TYPES[path.suffix], etag)
+    response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+@cache
+def _packed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 @cache

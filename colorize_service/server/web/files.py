@@ -39,20 +39,23 @@ def send_asset(folder: Path, name: str) -> Response:
 
 
 def _send(folder: Path, name: str) -> Response:
-    # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
-    path, etag = folder / name, _etags(folder)[name]
-    if path.suffix != ".jpg" and request.accept_encodings["gzip"] > 0:
-        response = send(BytesIO(_packed(path)), TYPES[path.suffix], f"{etag}-gzip")
-        response.headers["Content-Encoding"] = "gzip"
+    path, mimetype, etag = folder / name, TYPES[Path(name).suffix], _etags(folder)[name]
+    if mimetype == "image/jpeg":  # gzip would make nothing of it
+        response = send(path, mimetype, etag)
     else:
-        response = send(path, TYPES[path.suffix], etag)
-    response.vary.add("Accept-Encoding")
+        packed = request.accept_encodings.quality("gzip") > 0
+        response = send(BytesIO(_packed(path)), mimetype, f"{etag}-gzip") if packed else send(path, mimetype, etag)
+        response.vary.add("Accept-Encoding")
+        if packed and response.status_code in (200, 206):
+            response.headers["Content-Encoding"] = "gzip"
+    # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
 @cache
 def _packed(path: Path) -> bytes:
+    """The file's content in gzip, the same on all replicas."""
     return gzip.compress(path.read_bytes(), mtime=0)
 
 

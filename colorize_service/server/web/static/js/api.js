@@ -44,7 +44,7 @@ export async function get(path) {
  * @param {Object<string, string|Blob>} fields
  * @param {{signal: AbortSignal, onSent?: (share: number) => void,
  *   onBusy?: (detail: string, seconds: number) => void}} how
- * @returns {Promise<object>} the answer, with the token to delete what it stored as `deleteToken`
+ * @returns {Promise<object>} the answer; if it is no list, with the token to delete what it stored as `deleteToken`
  * @throws {ServiceError}
  */
 export async function post(path, fields, { signal, onSent, onBusy }) {
@@ -103,7 +103,8 @@ function send(path, form, appCheckToken, signal, onSent) {
     };
     request.onload = () => {
       const answer = parsed(request.responseText);
-      if (request.status === 200 && answer) {
+      if (request.status === 200 && Array.isArray(answer)) resolve(answer);
+      else if (request.status === 200 && answer) {
         resolve({ ...answer, deleteToken: request.getResponseHeader("X-Delete-Token") });
       } else {
         reject(new ServiceError(answer?.detail ?? unexpected(request.status), request.status,

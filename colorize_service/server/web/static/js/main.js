@@ -3,7 +3,6 @@
 import { get } from "./api.js";
 import { showPhoto } from "./compare.js";
 import { $, notice } from "./dom.js";
-import { showHints } from "./hints.js";
 import { showLook } from "./looks.js";
 import { offerFields, showPanel } from "./panel.js";
 import { Picture } from "./picture.js";
@@ -20,6 +19,9 @@ let pictures = [];
 let selected = null;
 let asksForModel = false; // or knows it
 let refused = false;
+let model = null;
+/** What corrects colours; it is loaded with the first photo, not before. @type {typeof import("./hints.js")?} */
+let corrections = null;
 /** What keeps photos over a reload; null in it: it could not be loaded. @type {Promise<typeof import("./keep.js")?>?} */
 let keeper = null;
 
@@ -41,9 +43,17 @@ learnModel();
 async function learnModel() {
   if (asksForModel) return;
   asksForModel = true;
-  const model = await get("model").catch(() => null);
+  model = await get("model").catch(() => null);
   if (model) offerFields(model);
   else asksForModel = false;
+  if (model) corrections?.offerHints(model);
+}
+
+async function learnToCorrect() {
+  if (corrections) return;
+  corrections = await import("./hints.js");
+  if (model) corrections.offerHints(model);
+  show(selected);
 }
 
 /** Says what the operator must set before the page can be used. @param {string[]} missing */
@@ -83,6 +93,7 @@ async function add(added, first = added[0]) {
 
 function select(picture) {
   selected = picture;
+  learnToCorrect().catch(() => notice("Part of this page could not be loaded; until you reload it, colours cannot be corrected."));
   show(picture);
   keeper?.then((loaded) => loaded?.noteSelected(picture));
 }
@@ -127,7 +138,7 @@ function show(picture) {
   showPhoto(picture);
   showLook(picture);
   showPanel(picture);
-  showHints(picture);
+  corrections?.showHints(picture);
   if (picture.state.kind === "done") learnModel();
 }
 

@@ -182,6 +182,16 @@ export class Picture extends EventTarget {
     }
   }
 
+  /**
+   * The colours that the service finds likely at a place, the likeliest first.
+   * @param {{x: number, y: number}} place from 0 to 1 @param {AbortSignal} signal
+   * @returns {Promise<{color: string, share: number}[]>} shares from 0 to 1
+   * @throws {ServiceError}
+   */
+  likely(place, signal) {
+    return this.#remote.likely(place, signal);
+  }
+
   cancel() {
     clearTimeout(this.#timer);
     this.#controller?.abort();

@@ -58,6 +58,11 @@ export class Remote {
     }
   }
 
+  /** As the picture's own. @param {{x: number, y: number}} place @param {AbortSignal} signal @throws {ServiceError} */
+  async likely({ x, y }, signal) {
+    return this.#imageId ? post("colors", { image_id: this.#imageId, x, y }, { signal }) : [];
+  }
+
   /** Deletes all of it. @throws {ServiceError} */
   async erase() {
     await Promise.all(this.#stored.map(({ path, token }) => erase(path, token)));

@@ -94,19 +94,6 @@ def test_a_browser_that_has_a_file_is_not_sent_it_again(url):
         assert again.status_code == 304 and not again.content
 
 
-@pytest.mark.parametrize("path", ["/", "/page/style.css", "/page/js/main.js"])
-def test_texts_travel_packed_to_who_unpacks_them(url, path):
-    plain = requests.get(url + path, headers={"Accept-Encoding": "identity"}, timeout=5)
-    packed = requests.get(url + path, headers={"Accept-Encoding": "br, gzip"}, timeout=5)
-    assert packed.content == plain.content
-    assert packed.headers["Content-Encoding"] == "gzip" and "Content-Encoding" not in plain.headers
-    assert int(packed.headers["Content-Length"]) < 0.6 * len(plain.content)
-    assert packed.headers["ETag"] != plain.headers["ETag"]
-    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
-    refused = requests.get(url + path, headers={"Accept-Encoding": "gzip;q=0"}, timeout=5)
-    assert "Content-Encoding" not in refused.headers
-
-
 @pytest.mark.parametrize(
     "path",
     [

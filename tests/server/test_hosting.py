@@ -13,7 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
-from colorize_service.server.settings import EMBEDDED_BUNDLE
+from colorize_service import EMBEDDED_BUNDLE
 from tests.conftest import encode
 from tests.support.figures import wait_for_photos
 from tests.support.gateway import Nginx

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from colorize_service import EMBEDDED_BUNDLE
 from colorize_service.process import available_cpus
-from colorize_service.server.settings import EMBEDDED_BUNDLE, Settings, SettingsError
+from colorize_service.server.settings import Settings, SettingsError
 from tests.support.service import ROOT
 
 

@@ -1,6 +1,7 @@
 """The page as it is served: its files, its security headers, App Check, and what an operator is told."""
 
 import functools
+import hashlib
 import json
 import re
 from urllib.parse import urljoin
@@ -46,9 +47,20 @@ def test_every_file_that_the_page_names_is_there_with_its_type(url):
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_all_modules_are_loaded_ahead():
+def test_all_modules_are_loaded_ahead_but_those_for_later():
     html = (FOLDER / "index.html").read_text()
-    assert set(re.findall(r"page/(js/\w+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+    modules = {path.name: path.read_text() for path in (FOLDER / "js").iterdir()}
+    later = {name for text in modules.values() for name in re.findall(r'await import\("\./([\w-]+\.js)"\)', text)}
+    assert "zip.js" in later
+    assert set(re.findall(r"page/js/([\w-]+\.js)", html)) == set(modules) - later
+
+
+def test_the_vendored_files_are_the_released_ones():
+    readme = (FOLDER / "vendor" / "README.md").read_text()
+    sums = re.findall(r"^([0-9a-f]{64})  (\S+)$", readme, re.MULTILINE)
+    assert len(sums) == 2
+    for digest, name in sums:
+        assert hashlib.sha256((FOLDER / "vendor" / name).read_bytes()).hexdigest() == digest, name
 
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url):

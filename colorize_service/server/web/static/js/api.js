@@ -7,6 +7,8 @@ export const DISCARDED = new DOMException("The photo was deleted.", "AbortError"
 
 const LONGEST = 5 * 60_000; // milliseconds for which a busy service is asked again
 
+const ASK_AGAIN = new Set([429, 503]); // of these the service says when
+
 /** What the service answered that is no success, or that it did not answer (status 0). */
 export class ServiceError extends Error {
   /** @param {string} detail a sentence for people @param {number} status @param {number?} retryAfter seconds */
@@ -14,6 +16,11 @@ export class ServiceError extends Error {
     super(detail);
     this.status = status;
     this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may succeed later; what is refused for what it is will be refused again. */
+  get mayPass() {
+    return this.status === 0 || this.status === 401 || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -45,7 +52,7 @@ export async function post(path, fields, { signal, onSent, onBusy }) {
       if (error.status === 401 && !renewed) {
         renewed = true;
         if (!await freshToken(signal)) throw error;
-      } else if (error.status === 503 && error.retryAfter && performance.now() - since < LONGEST) {
+      } else if (ASK_AGAIN.has(error.status) && error.retryAfter && performance.now() - since < LONGEST) {
         await countDown(error.retryAfter, signal, (seconds) => onBusy?.(error.message, seconds));
       } else throw error;
     }

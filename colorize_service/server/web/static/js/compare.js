@@ -1,6 +1,7 @@
 /** The photo before and after, with a slider between them. */
 
 import { $ } from "./dom.js";
+import { basis } from "./looks.js";
 
 const frame = $("frame");
 const slider = $("slider");
@@ -15,7 +16,7 @@ export function showPhoto(picture) {
   frame.style.setProperty("--ratio", picture.width / picture.height);
   frame.classList.toggle("compares", Boolean(result));
   source($("before"), picture.url, `${picture.name}, as it was`);
-  source($("after"), result?.src ?? "", `${picture.name}, in colour`);
+  source($("after"), basis(picture)?.src ?? "", `${picture.name}, in colour`);
   $("unshown").hidden = Boolean(picture.url);
   $("unshown").textContent = picture.name;
   slider.disabled = !result;

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { showPhoto } from "./compare.js";
 import { $, notice } from "./dom.js";
 import { showHints } from "./hints.js";
+import { showLook } from "./looks.js";
 import { offerFields, showPanel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { listen } from "./sources.js";
@@ -78,6 +79,7 @@ function show(picture) {
   $("another").hidden = $("work").hidden = selected === null;
   if (!picture || picture !== selected) return;
   showPhoto(picture);
+  showLook(picture);
   showPanel(picture);
   showHints(picture);
   if (picture.state.kind === "done") learnModel();

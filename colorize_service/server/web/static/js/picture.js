@@ -2,17 +2,20 @@
 
 import { DISCARDED, erase, post, ServiceError } from "./api.js";
 import { decoded } from "./dom.js";
+import { History } from "./history.js";
+import { hasColours } from "./own-colours.js";
 import { Queue } from "./queue.js";
 import { megabytes } from "./words.js";
 
-const DEBOUNCE = 250; // milliseconds between a change and its request, for sliders that are being moved
+const PAUSE = 250; // milliseconds between a change and its request, where changes come in rows
+const LOOK_PAUSE = 500; // where the browser shows them meanwhile
 
 /** The service works on few photos at a time; more would only be refused. */
 const queue = new Queue(2);
 
 /**
- * @typedef {{id: number, x: number, y: number, color: string}} Hint x and y from 0 to 1 of the upright photo
- * @typedef {{hints: Hint[], saturation: number, prompt: string}} Settings
+ * @typedef {{src: string, link: string, filename: string, rest: string, saturation: number, warmth: number}} Result with
+ * the settings that it was made for; `rest` are those that only the service can follow
  */
 
 /** Fires "change" whenever something of it has changed that can be seen. */
@@ -23,7 +26,9 @@ export class Picture extends EventTarget {
   url = "";
   width = 4;
   height = 3;
-  /** The latest result. @type {{src: string, link: string, filename: string}?} */
+  /** Whether the photo is one in colour. */
+  hasColours = false;
+  /** The latest result. @type {Result?} */
   result = null;
   /** When the work on it began, by performance.now(). */
   since = 0;
@@ -31,14 +36,13 @@ export class Picture extends EventTarget {
   #file;
   #most;
   #imageId = null;
-  #history;
-  #at = 0;
-  #tag = null;
+  #history = new History();
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
   #stored = []; // what the service has of it: paths, and the tokens to delete them
   #controller = null;
   #work = null;
   #timer = 0;
+  #touched = -Infinity; // when workSoon was called
 
   /** @param {File} file @param {Promise<number>} most bytes that the service takes */
   constructor(file, most) {
@@ -46,20 +50,28 @@ export class Picture extends EventTarget {
     this.#file = file;
     this.#most = most;
     this.name = file.name || "photo";
-    this.#history = [{ hints: [], saturation: 1, prompt: "" }];
   }
 
-  /** @returns {Settings} */
   get settings() {
-    return this.#history[this.#at];
+    return this.#history.settings;
   }
 
   get canUndo() {
-    return this.#at > 0;
+    return this.#history.canUndo;
   }
 
   get canRedo() {
-    return this.#at < this.#history.length - 1;
+    return this.#history.canRedo;
+  }
+
+  /** Whether the result is that of the present settings. */
+  get isCurrent() {
+    return this.result !== null && this.result === this.#answers.get(asked(this.settings));
+  }
+
+  /** Other results that differ from this one by their look alone. @param {Result} result @returns {Result[]} */
+  alike(result) {
+    return [...this.#answers.values()].filter((other) => other.rest === result.rest);
   }
 
   /** Shows the photo from the file itself, as far as the browser knows its format. */
@@ -75,38 +87,48 @@ export class Picture extends EventTarget {
   async #show(url) {
     const image = await decoded(url);
     [this.url, this.width, this.height] = [url, image.naturalWidth, image.naturalHeight];
+    this.hasColours = hasColours(image);
     this.#changed();
   }
 
   /**
    * Changes settings. Changes with the same tag in a row are one step for undo, until {@link settle}.
-   * @param {Partial<Settings>} changes @param {string} tag
+   * @param {Partial<import("./history.js").Settings>} changes @param {string} tag
    */
   change(changes, tag) {
-    const next = { ...this.settings, ...changes };
-    if (tag === this.#tag) this.#history[this.#at] = next;
-    else this.#history.splice(++this.#at, Infinity, next);
-    this.#tag = tag;
+    this.#history.change(changes, tag);
     this.#changed();
   }
 
   /** Ends a row of changes that belong together. */
   settle() {
-    this.#tag = null;
+    this.#history.settle();
   }
 
   /** @param {-1|1} steps back or forth in the history */
   travel(steps) {
-    if (!this.#history[this.#at + steps]) return;
-    this.#at += steps;
-    this.settle();
-    this.work();
+    if (this.#history.travel(steps)) this.work();
   }
 
-  /** Works on it after a short pause without another call. */
+  /** Works on it at once, or where changes come in a row, after a short pause without another. */
   workSoon() {
+    const rested = performance.now() - this.#touched > PAUSE;
+    this.#touched = performance.now();
+    if (rested) this.work();
+    else this.#workAfter(PAUSE);
+  }
+
+  /** Works on it after a pause, which ends the row of changes: the browser shows them meanwhile. */
+  workLater() {
+    this.#workAfter(LOOK_PAUSE, () => this.settle());
+  }
+
+  #workAfter(pause, first) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.work(), DEBOUNCE);
+    this.#timer = setTimeout(() => {
+      first?.();
+      this.work();
+    }, pause);
   }
 
   /** Colours it with its present settings; what is under way for older ones is given up. */
@@ -120,8 +142,7 @@ export class Picture extends EventTarget {
     const controller = this.#controller = new AbortController();
     const { signal } = controller;
     const say = (state) => this.#controller === controller && this.#is(state);
-    const { hints, ...rest } = this.settings;
-    const key = JSON.stringify({ ...rest, hints: hints.map(({ x, y, color }) => ({ x, y, color })) });
+    const key = asked(this.settings);
     try {
       let seconds;
       if (!this.#answers.has(key)) {
@@ -134,7 +155,8 @@ export class Picture extends EventTarget {
       this.result = this.#answers.get(key);
       say({ kind: "done", seconds });
     } catch (error) {
-      say(signal.aborted ? { kind: "cancelled" } : { kind: "failed", detail: error.message });
+      say(signal.aborted ? { kind: "cancelled" }
+        : { kind: "failed", detail: error.message, mayPass: error.mayPass ?? true });
     }
   }
 
@@ -168,14 +190,16 @@ export class Picture extends EventTarget {
     await decoded(src).catch(() => {
       throw new ServiceError("The result is there but could not be loaded.");
     });
-    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-color.jpg` };
+    const { saturation, warmth, ...rest } = settings;
+    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-color.jpg`,
+      rest: JSON.stringify(rest), saturation, warmth };
   }
 
-  async #colorize({ hints, saturation, prompt }, signal, say) {
+  async #colorize({ hints, saturation, warmth, prompt }, signal, say) {
     for (let again = false; ; again = true) {
       this.#imageId ??= await this.#upload(signal, say);
       say({ kind: "colouring" });
-      const fields = { image_id: this.#imageId, saturation: String(saturation) };
+      const fields = { image_id: this.#imageId, saturation: String(saturation), warmth: String(warmth) };
       if (hints.length) fields.hints = JSON.stringify(hints);
       if (prompt) fields.prompt = prompt;
       try {
@@ -190,7 +214,7 @@ export class Picture extends EventTarget {
   async #upload(signal, say) {
     const [size, most] = [this.#file.size, await unlessAborted(this.#most, signal)];
     if (size > most) {
-      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`);
+      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`, 413);
     }
     const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
     onSent(0);
@@ -210,6 +234,9 @@ export class Picture extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+/** What the service is asked, as a text. @param {import("./history.js").Settings} settings */
+const asked = ({ hints, ...rest }) => JSON.stringify({ ...rest, hints: hints.map(({ id, ...hint }) => hint) });
 
 /** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
 const unlessAborted = (promise, signal) => Promise.race([promise, new Promise((_, reject) => {

@@ -37,13 +37,14 @@ test: $(VENV)/.test
 fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/server/test_schemathesis.py
 
-# Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
+# Measure the service, its model, hints, its edges and its page on this machine; see docs/performance.md.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.alternatives
 	$(BIN)/python -m benchmarks.cli
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.lite
+	$(BIN)/python -m benchmarks.hints
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
 

@@ -56,7 +56,7 @@ def blend_hints(small: Bytes, chroma: Bytes, hints: Sequence[Hint]) -> Bytes:
     size = (width, height)
     plain = np.stack([_resized(chroma[..., band], size) for band in range(2)], axis=-1)
     distance, nearest = _nearest(*_on_grid(small, plain), hints)
-    weight = _weight(distance, size)[..., None]
+    weight = _resized(_weight(distance), size)[..., None]
     owner = np.asarray(Image.fromarray(nearest).resize(size, Image.Resampling.NEAREST))
     blended: Floats = plain + weight * (_hinted(small, owner, hints) - plain.astype(np.float32))
     return np.rint(blended).astype(np.uint8)
@@ -74,12 +74,13 @@ def surface(small: Bytes, chroma: Bytes, x: float, y: float) -> Floats:
         float32 (h', w'), 0 to 1; 1 at the point itself.
     """
     distance, _ = _nearest(*_on_grid(small, chroma), [Hint(x, y, (0, 0, 0))])
-    return _weight(distance, (chroma.shape[1], chroma.shape[0]))
+    return _resized(_weight(distance), (chroma.shape[1], chroma.shape[0]))
 
 
-def _weight(distance: Floats, size: tuple[int, int]) -> Floats:
-    """Of hints at these distances, float32 at ``size`` (width, height), 0 to 1."""
-    return _resized(np.exp(-(np.minimum(distance, 9) ** _FALL)), size)
+def _weight(distance: Floats) -> Floats:
+    """What share a hint has of the colour at this distance, float32, 1 to 0."""
+    weight: Floats = np.exp(-(np.minimum(distance, 9) ** _FALL))
+    return weight
 
 
 def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:

@@ -24,6 +24,14 @@ export class ServiceError extends Error {
   }
 }
 
+/** Whether the service still has a file. @param {string} path @throws {ServiceError} if it does not say so */
+export async function isThere(path) {
+  const response = await fetch(path, { method: "HEAD", cache: "no-store" })
+    .catch(() => { throw new ServiceError(UNREACHABLE); });
+  if (!response.ok && response.status !== 404) throw new ServiceError(unexpected(response.status), response.status);
+  return response.ok;
+}
+
 /** A JSON document of the service, or null where there is none. @param {string} path */
 export async function get(path) {
   const response = await fetch(path);
@@ -36,7 +44,7 @@ export async function get(path) {
  * @param {Object<string, string|Blob>} fields
  * @param {{signal: AbortSignal, onSent?: (share: number) => void,
  *   onBusy?: (detail: string, seconds: number) => void}} how
- * @returns {Promise<object>} the answer, with the token to delete what it stored as `deleteToken`
+ * @returns {Promise<object>} the answer; if it is no list, with the token to delete what it stored as `deleteToken`
  * @throws {ServiceError}
  */
 export async function post(path, fields, { signal, onSent, onBusy }) {
@@ -95,7 +103,8 @@ function send(path, form, appCheckToken, signal, onSent) {
     };
     request.onload = () => {
       const answer = parsed(request.responseText);
-      if (request.status === 200 && answer) {
+      if (request.status === 200 && Array.isArray(answer)) resolve(answer);
+      else if (request.status === 200 && answer) {
         resolve({ ...answer, deleteToken: request.getResponseHeader("X-Delete-Token") });
       } else {
         reject(new ServiceError(answer?.detail ?? unexpected(request.status), request.status,

@@ -1,7 +1,8 @@
 /** A photo's settings, and the steps that led to them. */
 
 /**
- * @typedef {{id: number, x: number, y: number, color: string}} Hint x and y from 0 to 1 of the upright photo
+ * @typedef {{id: number, x: number, y: number, color: string, reach?: "spot"|"similar"}} Hint x and y from 0 to 1 of the
+ *   upright photo; color is null before one is chosen; reach is missing for the surface
  * @typedef {{hints: Hint[], saturation: number, warmth: number, prompt: string}} Settings
  */
 

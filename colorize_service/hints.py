@@ -55,12 +55,32 @@ def blend_hints(small: Bytes, chroma: Bytes, hints: Sequence[Hint]) -> Bytes:
     height, width = small.shape
     size = (width, height)
     plain = np.stack([_resized(chroma[..., band], size) for band in range(2)], axis=-1)
-    grid = _grid_size(*size)
-    distance, nearest = _nearest(_resized(small, grid), [_resized(plain[..., band], grid) for band in range(2)], hints)
-    weight = _resized(np.exp(-(np.minimum(distance, 9) ** _FALL)), size)[..., None]
+    distance, nearest = _nearest(*_on_grid(small, plain), hints)
+    weight = _resized(_weight(distance), size)[..., None]
     owner = np.asarray(Image.fromarray(nearest).resize(size, Image.Resampling.NEAREST))
     blended: Floats = plain + weight * (_hinted(small, owner, hints) - plain.astype(np.float32))
     return np.rint(blended).astype(np.uint8)
+
+
+def surface(small: Bytes, chroma: Bytes, x: float, y: float) -> Floats:
+    """How much each place belongs to the surface at a point: the weight that a hint there would have.
+
+    Args:
+        small: luma, uint8 (h, w).
+        chroma: uint8 (h', w', 2), Cb and Cr, 128 neutral, of the same picture.
+        x, y: 0 to 1, in shares of its width and height.
+
+    Returns:
+        float32 (h', w'), 0 to 1; 1 at the point itself.
+    """
+    distance, _ = _nearest(*_on_grid(small, chroma), [Hint(x, y, (0, 0, 0))])
+    return _resized(_weight(distance), (chroma.shape[1], chroma.shape[0]))
+
+
+def _weight(distance: Floats) -> Floats:
+    """What share a hint has of the colour at this distance, float32, 1 to 0."""
+    weight: Floats = np.exp(-(np.minimum(distance, 9) ** _FALL))
+    return weight
 
 
 def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:
@@ -74,6 +94,12 @@ def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:
     shade = np.minimum((lightness + 16) / (lab[owner, 0] + 16), 1)
     ab = np.stack([lab[owner, 1] * shade, lab[owner, 2] * shade])
     return colour.chroma(lightness, ab)
+
+
+def _on_grid(small: Bytes, chroma: Bytes | Floats) -> tuple[Floats, list[Floats]]:
+    """Luma, and Cb and Cr, on the grid of the distances: float32 (h, w) each."""
+    grid = _grid_size(small.shape[1], small.shape[0])
+    return _resized(small, grid), [_resized(chroma[..., band], grid) for band in range(2)]
 
 
 def _nearest(luma: Floats, chroma: Sequence[Floats], hints: Sequence[Hint]) -> tuple[Floats, Bytes]:

@@ -81,7 +81,7 @@ export function choose(color) {
 
 /** Offers what the model takes and tells. @param {{kind: string, likely_colors: boolean}} model */
 export function offerModel({ kind, likely_colors: tells }) {
-  tellsLikely = tells !== false;
+  tellsLikely = tells;
   $("reaches").replaceChildren(...Object.entries(REACHES).filter(([reach]) => reach !== "similar" || kind === "lite")
     .map(([reach, words]) => element("label", {},
       element("input", { type: "radio", name: "reach", value: reach, onchange: () => deeds.reach(reach) }), words)));

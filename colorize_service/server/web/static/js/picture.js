@@ -38,6 +38,7 @@ export class Picture extends EventTarget {
   #imageId = null;
   #history = new History();
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
+  #likely = new Map(); // colours by place, which are the same each time
   #stored = []; // what the service has of it: paths, and the tokens to delete them
   #controller = null;
   #work = null;
@@ -167,7 +168,12 @@ export class Picture extends EventTarget {
    * @throws {ServiceError}
    */
   async likely({ x, y }, signal) {
-    return this.#imageId ? post("colors", { image_id: this.#imageId, x, y }, { signal }) : [];
+    const key = `${x} ${y}`;
+    if (!this.#imageId) return [];
+    if (!this.#likely.has(key)) {
+      this.#likely.set(key, await post("colors", { image_id: this.#imageId, x, y }, { signal }));
+    }
+    return this.#likely.get(key);
   }
 
   cancel() {

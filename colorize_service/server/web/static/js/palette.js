@@ -52,7 +52,7 @@ export function updatePalette({ color, reach }) {
   $("colour").value = color ?? present;
   $("colour-name").textContent = color ? nameOf(color) : "As it is";
   $("colour-dot").style.backgroundColor = color ?? present;
-  for (const one of palette.querySelectorAll(".swatch")) one.setAttribute("aria-pressed", one.value === color);
+  for (const one of palette.querySelectorAll("button.swatch")) one.setAttribute("aria-pressed", one.value === color);
   for (const one of document.getElementsByName("reach")) one.checked = one.value === (reach ?? "surface");
   $("remove-hint").hidden = $("palette-undo").disabled = !color;
 }

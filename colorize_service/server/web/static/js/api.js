@@ -24,6 +24,14 @@ export class ServiceError extends Error {
   }
 }
 
+/** Whether the service still has a file. @param {string} path @throws {ServiceError} if it does not say so */
+export async function isThere(path) {
+  const response = await fetch(path, { method: "HEAD", cache: "no-store" })
+    .catch(() => { throw new ServiceError(UNREACHABLE); });
+  if (!response.ok && response.status !== 404) throw new ServiceError(unexpected(response.status), response.status);
+  return response.ok;
+}
+
 /** A JSON document of the service, or null where there is none. @param {string} path */
 export async function get(path) {
   const response = await fetch(path);

@@ -23,7 +23,7 @@ const cross = { x: 0.5, y: 0.5 };
 let shown = null;
 /** The place that the palette is for; it is no hint before it has a colour. @type {Hint?} */
 let open = null;
-let lastId = 0;
+let lastId = Date.now(); // hints of before a reload have lower ones
 
 /** Shows a photo's hints. @param {import("./picture.js").Picture} picture */
 export function showHints(picture) {
@@ -66,7 +66,7 @@ const rounded = (share) => Math.round(Math.max(0, Math.min(1, share)) * 1e4) / 1
 
 /** A new place; if no colour is chosen for it, it was none. */
 function add({ x, y }) {
-  lastId = Math.max(lastId, ...shown.settings.hints.map(({ id }) => id)) + 1;
+  lastId += 1;
   edit({ id: lastId, x: rounded(x), y: rounded(y), color: null });
 }
 

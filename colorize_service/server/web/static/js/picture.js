@@ -1,11 +1,11 @@
 /** One photo on its way: sent once, coloured as often as its settings change. */
 
-import { DISCARDED, erase, post, ServiceError } from "./api.js";
+import { DISCARDED, isThere, ServiceError } from "./api.js";
 import { decoded } from "./dom.js";
 import { History } from "./history.js";
 import { hasColours } from "./own-colours.js";
 import { Queue } from "./queue.js";
-import { megabytes } from "./words.js";
+import { Remote } from "./remote.js";
 
 const PAUSE = 250; // milliseconds between a change and its request, where changes come in rows
 const LOOK_PAUSE = 500; // where the browser shows them meanwhile
@@ -32,14 +32,13 @@ export class Picture extends EventTarget {
   result = null;
   /** When the work on it began, by performance.now(). */
   since = 0;
+  id = [...crypto.getRandomValues(new Uint32Array(4))].join("-");
 
-  #file;
-  #most;
-  #imageId = null;
+  #remote;
   #history = new History();
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
   #likely = new Map(); // colours by place, which are the same each time
-  #stored = []; // what the service has of it: paths, and the tokens to delete them
+  #unsure = new Set(); // those of them from before a reload, which the service may have deleted since
   #controller = null;
   #work = null;
   #timer = 0;
@@ -48,9 +47,27 @@ export class Picture extends EventTarget {
   /** @param {File} file @param {Promise<number>} most bytes that the service takes */
   constructor(file, most) {
     super();
-    this.#file = file;
-    this.#most = most;
+    this.file = file;
+    this.#remote = new Remote(file, most);
     this.name = file.name || "photo";
+  }
+
+  /** One from before a reload. @param {object} kept what its `kept` was @param {File} file @param {Promise<number>} most */
+  static from({ id, width, height, state, remote, history, answers }, file, most) {
+    const picture = Object.assign(new Picture(file, most), { id, width, height, state });
+    picture.#remote = new Remote(file, most, remote);
+    picture.#history = new History(history);
+    picture.#answers = new Map(answers);
+    picture.#unsure = new Set(picture.#answers.keys());
+    return picture;
+  }
+
+  /** Plain data, to go on with after a reload. */
+  get kept() {
+    const { id, width, height, state } = this;
+    const isOver = state.kind === "cancelled" || (state.kind === "failed" && !state.mayPass);
+    return { id, width, height, state: isOver ? state : { kind: "new" }, remote: this.#remote.kept,
+      history: this.#history.kept, answers: [...this.#answers] };
   }
 
   get settings() {
@@ -77,11 +94,12 @@ export class Picture extends EventTarget {
 
   /** Shows the photo from the file itself, as far as the browser knows its format. */
   async open() {
-    const url = URL.createObjectURL(this.#file);
+    const url = URL.createObjectURL(this.file);
     try {
       await this.#show(url);
     } catch {
       URL.revokeObjectURL(url); // shown from the service, once it is there
+      if (this.#remote.upload) await this.#show(this.#remote.upload).catch(() => {}); // it has been deleted
     }
   }
 
@@ -146,6 +164,10 @@ export class Picture extends EventTarget {
     const key = asked(this.settings);
     try {
       let seconds;
+      if (this.#unsure.has(key)) {
+        if (!await isThere(this.#answers.get(key).src)) this.#answers.delete(key);
+        this.#unsure.delete(key);
+      }
       if (!this.#answers.has(key)) {
         this.since = performance.now();
         say({ kind: "waiting" });
@@ -169,10 +191,7 @@ export class Picture extends EventTarget {
    */
   async likely({ x, y }, signal) {
     const key = `${x} ${y}`;
-    if (!this.#imageId) return [];
-    if (!this.#likely.has(key)) {
-      this.#likely.set(key, await post("colors", { image_id: this.#imageId, x, y }, { signal }));
-    }
+    if (!this.#likely.has(key)) this.#likely.set(key, await this.#remote.likely({ x, y }, signal));
     return this.#likely.get(key);
   }
 
@@ -191,54 +210,18 @@ export class Picture extends EventTarget {
     this.#controller = null;
     if (this.url.startsWith("blob:")) URL.revokeObjectURL(this.url);
     await this.#work; // what was sent is stored in the end
-    await Promise.all(this.#stored.map(({ path, token }) => erase(path, token)));
-  }
-
-  #keep(path, token) {
-    this.#stored.push({ path, token });
-    return path;
+    await this.#remote.erase();
   }
 
   async #coloured(settings, signal, say) {
-    const answer = await this.#colorize(settings, signal, say);
-    const src = this.#keep(`results/${answer.filename}`, answer.deleteToken);
-    signal.throwIfAborted();
+    const onUpload = async () => { if (!this.url) await this.#show(this.#remote.upload); };
+    const { src, link } = await this.#remote.colorize(settings, { signal, say, onUpload });
     await decoded(src).catch(() => {
       throw new ServiceError("The result is there but could not be loaded.");
     });
     const { saturation, warmth, ...rest } = settings;
-    return { src, link: answer.download_url, filename: `${this.name.replace(/\.[^.]*$/, "")}-color.jpg`,
-      rest: JSON.stringify(rest), saturation, warmth };
-  }
-
-  async #colorize({ hints, saturation, warmth, prompt }, signal, say) {
-    for (let again = false; ; again = true) {
-      this.#imageId ??= await this.#upload(signal, say);
-      say({ kind: "colouring" });
-      const fields = { image_id: this.#imageId, saturation: String(saturation), warmth: String(warmth) };
-      if (hints.length) fields.hints = JSON.stringify(hints);
-      if (prompt) fields.prompt = prompt;
-      try {
-        return await post("colorize", fields, { signal, onBusy: busy(say) });
-      } catch (error) {
-        if (error.status !== 404 || again) throw error;
-        this.#imageId = null; // the operator has cleared it away meanwhile
-      }
-    }
-  }
-
-  async #upload(signal, say) {
-    const [size, most] = [this.#file.size, await unlessAborted(this.#most, signal)];
-    if (size > most) {
-      throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`, 413);
-    }
-    const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
-    onSent(0);
-    const answer = await post("upload", { file: this.#file }, { signal, onSent, onBusy: busy(say) });
-    const shown = this.#keep(`uploads/${answer.filename}`, answer.deleteToken);
-    signal.throwIfAborted();
-    if (!this.url) await this.#show(shown);
-    return answer.image_id;
+    const filename = `${this.name.replace(/\.[^.]*$/, "")}-color.jpg`;
+    return { src, link, filename, rest: JSON.stringify(rest), saturation, warmth };
   }
 
   #is(state) {
@@ -253,10 +236,3 @@ export class Picture extends EventTarget {
 
 /** What the service is asked, as a text. @param {import("./history.js").Settings} settings */
 const asked = ({ hints, ...rest }) => JSON.stringify({ ...rest, hints: hints.map(({ id, ...hint }) => hint) });
-
-/** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
-const unlessAborted = (promise, signal) => Promise.race([promise, new Promise((_, reject) => {
-  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-})]);
-
-const busy = (say) => (detail, seconds) => say({ kind: "busy", detail, seconds });

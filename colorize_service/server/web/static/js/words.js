@@ -43,7 +43,7 @@ export function warmthInWords(warmth) {
 
 /** How long the service keeps photos. @param {number?} days null: for ever */
 export function kept(days) {
-  const unless = "unless you delete it before you leave this page.";
+  const unless = "unless you delete it before you close this tab.";
   if (days === null) return `It is kept without a limit in time, ${unless}`;
   const [count, unit] = days < 2 ? [days * 24, "hour"] : [days, "day"];
   const number = Number(count.toFixed(count < 2 ? 1 : 0));

@@ -58,6 +58,12 @@ export class Remote {
     }
   }
 
+  /** What the service says of the colours at a place. @param {{x: number, y: number}} place @param {AbortSignal} signal */
+  async likely({ x, y }, signal) {
+    if (!this.#imageId) throw new ServiceError("The service does not have the photo.", 404);
+    return post("colors", { image_id: this.#imageId, x, y }, { signal });
+  }
+
   /** Deletes all of it. @throws {ServiceError} */
   async erase() {
     await Promise.all(this.#stored.map(({ path, token }) => erase(path, token)));

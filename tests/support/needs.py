@@ -18,14 +18,14 @@ MARKERS = {
     "slow": "takes seconds for a reason of its own",
 }
 _FIXTURES = {
-    "server": {"api", "bucket_server", "keys", "running", "serve"},
+    "server": {"api", "bucket_server", "keys", "redis", "running", "serve"},
     "browser": {"browser"},
     "torch": {"colorizenet_checkpoint"},
 }
 _FOLDERS = {"web": {"browser", "server"}, "export": {"torch"}, "training": {"torch"}}
 # What a module imports at its head.
 _IMPORTS = {
-    "server": "boto3|moto|schemathesis|openapi_spec_validator|tests.support.documented",
+    "server": r"boto3|moto|schemathesis|openapi_spec_validator|tests\.support\.(documented|brokers|fleet)",
     "browser": "playwright|axe_playwright_python|tests.support.browser",
     "torch": "torch|diffusers|transformers|export|training|"
     r"tests\.support\.checkpoints|tests\.support\.open_clip_text|tests\.support\.reference",

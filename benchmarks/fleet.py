@@ -1,9 +1,8 @@
-"""``python -m benchmarks.fleet``: a fleet on this machine beside one process, and how long its failures last.
+"""``python -m benchmarks.fleet``: a fleet on this machine beside one process.
 
 Photos a second and the time of ``POST /colorize`` with one service in one process, and with one API process, Redis and
 one and two workers, on one shared folder. The floor of a fleet is one process and, beside it, one more put and get of a
-photo in the store. Then, with two API processes and two workers under the load of clients that send one photo after
-another: how long no photo was finished, and the slowest answer, when a part is killed or stopped.
+photo in the store.
 """
 
 import argparse
@@ -18,12 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import requests
 
 from benchmarks.load import Client, form, photo
 from colorize_service.process import available_cpus
 from colorize_service.server.storage.folder import FolderStorage
-from tests.support.fleet import Fleet, redis_fleet
+from tests.support.fleet import redis_fleet
 from tests.support.service import Service
 
 SIZE = (1024, 1024)
@@ -106,97 +104,13 @@ def compare(runs: int, seconds: float) -> None:
         print(f"\nOne put and get of the photo in the store: {store_seconds(Path(folder), jpeg, runs) * 1e3:.1f} ms.\n")
 
 
-class Load:
-    """Clients that send one photo after another for as long as the ``with`` block lasts."""
-
-    def __init__(self, urls: list[str], jpeg: bytes, clients: int):
-        self._urls, self._jpeg, self._stop = urls, jpeg, threading.Event()
-        self.answers: list[tuple[float, float, int]] = []  # when, how long, which status; 0: the connection broke
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
-
-    def _run(self, number: int) -> None:
-        while not self._stop.is_set():
-            started = time.monotonic()
-            try:
-                url = f"{self._urls[number % len(self._urls)]}/colorize"
-                status = requests.post(url, files={"file": self._jpeg}, timeout=120).status_code
-            except requests.ConnectionError:
-                status = 0
-            now = time.monotonic()
-            self.answers.append((now, now - started, status))
-            if status != 200:
-                time.sleep(0.5)  # as a client that was told to try again later
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
-def fail(name: str, fleet: Fleet, jpeg: bytes, seconds: float, failure: Callable[[], None]) -> None:
-    """Print what a failure costs the clients."""
-    before = len(list((fleet.storage / "results").rglob("*.jpg")))
-    with Load([service.url for service in fleet.services], jpeg, 8) as load:
-        time.sleep(3)
-        began = time.monotonic()
-        failure()
-        time.sleep(seconds)
-    good = [when for when, _, status in load.answers if status == 200]
-    gap = max(np.diff([began, *(when for when in good if when > began)]))
-    slowest = max(length for _, length, status in load.answers if status == 200)
-    counts = {status: sum(each == status for _, _, each in load.answers) for status in (200, 503, 500, 0)}
-    stored = len(list((fleet.storage / "results").rglob("*.jpg"))) - before
-    print(
-        f"| {name} | {counts[200]} | {counts[503]} | {counts[500]} | {counts[0]} | {stored - counts[200]} | "
-        f"{gap:.1f} | {slowest:.1f} | {len(fleet.inbox)} |",
-        flush=True,
-    )
-
-
-def failures(seconds: float) -> None:
-    """Print the table of failures, each with all parts there before."""
-    jpeg = photo(*SIZE)
-    print("| what | 200 | 503 | 500 | cut off | stored, not answered | longest pause, s | slowest answer, s | left |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        broker, fleet = redis_fleet(stack, folder, APP_CHECK="off")
-        api, worker = fleet.services[0], fleet.workers[0]
-
-        def restart_broker() -> None:
-            broker.stop()
-            time.sleep(20)
-            broker.start()
-
-        def restart_all() -> None:
-            for each in fleet.workers:
-                each.stop()
-                each.start()
-            for service in fleet.services:
-                service.stop()
-                service.start()
-
-        fail("a worker killed", fleet, jpeg, seconds, worker.kill)
-        worker.start()
-        fail("an API process killed", fleet, jpeg, seconds, api.kill)
-        api.start()
-        fail("the broker stopped for 20 s", fleet, jpeg, seconds, restart_broker)
-        fail("all restarted, one after another", fleet, jpeg, seconds, restart_all)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=50, help="calls one at a time")
-    parser.add_argument("--seconds", type=float, default=15, help="length of each load, and after each failure")
+    parser.add_argument("--seconds", type=float, default=15, help="length of each load")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}; photos of 1024×1024\n")
     compare(arguments.runs, arguments.seconds)
-    failures(arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from colorize_service.hints import blend_hints
+from colorize_service.hints import blend_hints, surface
 from colorize_service.imaging import Photo, add_chroma, adjust, luma_in_8_bits, open_photo, shrink
 from colorize_service.inference.model import Model
 from colorize_service.inference.turn import ANY_TIME, Turn
+from colorize_service.likely import LikelyColour, likely_colours
 from colorize_service.options import JPEG_QUALITY, Options
 from colorize_service.picture_kinds import DEEP_RESULTS
 from colorize_service.process import available_cpus, photos_in_work
@@ -31,6 +32,20 @@ class Result:
     """
 
     file: bytes
+    pixels: int
+    model_seconds: float
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The likely colours of a place in a photo.
+
+    Attributes:
+        colours: the most likely first.
+        pixels, model_seconds: as in :class:`Result`.
+    """
+
+    colours: list[LikelyColour]
     pixels: int
     model_seconds: float
 
@@ -109,6 +124,28 @@ class Colorizer:
                 metadata = photo.metadata(self._form.notes) if self._form.notes else None
                 file = results.write(planes, self._form.format, self._quality, metadata, each)
             return Result(file, luma.size, seconds)
+
+    def likely_colours(self, photo: Photo, x: float, y: float, turn: Turn = ANY_TIME) -> Suggestion:
+        """The colours that the surface at a point most likely has, at the luma that the photo has there.
+
+        Args:
+            x, y: 0 to 1, in shares of the upright photo's width and height, as those of a hint.
+
+        Raises:
+            NothingSuggested: if the model does not tell them.
+            ImageError: if the photo is cut off or damaged.
+            Busy, Abandoned: as the model's :meth:`~colorize_service.inference.model.Model.distribution`.
+        """
+        with photos_in_work.one_more():
+            small = shrink(photo.luma(), self.model.processing_size(*photo.size))
+            started = time.perf_counter()
+            found = self.model.distribution(small, turn)
+            seconds = time.perf_counter() - started
+            weights = surface(small, found.chroma, x, y)
+            height, width = small.shape
+            luma = int(small[min(int(y * height), height - 1), min(int(x * width), width - 1)])
+            chances = np.einsum("qhw,hw->q", found.chances, weights / weights.sum())
+            return Suggestion(likely_colours(luma, found.bins, chances), photo.size[0] * photo.size[1], seconds)
 
     def _chroma(self, small: NDArray[np.uint8], options: Options, turn: Turn) -> NDArray[np.uint8]:
         """The model's chroma with the user's own colours on top; those for what is similar it spreads itself."""

@@ -98,6 +98,23 @@ def chroma(lightness: Floats, ab: Floats) -> Bytes:
     return levels.clip(0, 255).astype(np.uint8)
 
 
+def shown(luma: int, chroma: Bytes) -> Bytes:
+    """sRGB pixels of one luma and several chromas, as a result shows them.
+
+    Args:
+        luma: 0 to 255.
+        chroma: uint8 (n, 2), Cb and Cr, 128 neutral.
+
+    Returns:
+        uint8 (n, 3). Where RGB has no colour of that luma and chroma, the chroma is made less strong, at the same hue.
+    """
+    cb, cr = chroma.T.astype(np.float32) - 128
+    shifts = np.stack([RED_OF_CR * cr, GREEN_OF_CB * cb + GREEN_OF_CR * cr, BLUE_OF_CB * cb], axis=1)
+    room = np.where(shifts > 0, 255 - luma, luma) / np.maximum(np.abs(shifts), 1e-3)
+    pixels: Floats = np.rint(luma + np.minimum(1, room.min(axis=1, keepdims=True)) * shifts)
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
 def _f(ratio: Floats) -> Floats:
     return np.where(ratio > _BEND**3, np.cbrt(ratio), ratio / (3 * _BEND**2) + 4 / 29).astype(np.float32)
 

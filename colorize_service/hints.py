@@ -21,15 +21,17 @@ Floats = NDArray[np.float32]
 #: Shorter side in cells of the grid on which distances are measured.
 GRID = 96
 
-# What a path costs for each cell, in distances at which a hint's weight has fallen to 1/e. Found on surfaces that have
-# one colour in photos of many kinds, see training.stray.
-_CELL = 0.0027
-# An edge costs the power of its step in L*: one of 10 a twelfth of a distance, one of 20 nine tenths.
-_EDGE, _EDGE_POWER = 0.048, 3.4
-# Being of another tone or colour than the hint's place, for each unit of L*, and of a* and b*.
-_TONE, _COLOUR = 0.0065, 0.0004
+# What a path costs for each cell, in distances at which a hint's weight has fallen to 1/e. Found on surfaces drawn by
+# hand and on such as have one colour in photos of many kinds, see training.stray.
+_CELL = 0.0042
+# An edge costs the power of its step in L*: one of 10 a third of a distance, one of 14 one and a half.
+_EDGE, _EDGE_POWER = 0.0775, 4.1
+# Being of another tone or colour than the hint's place: by the power 1.5 of the units of L*, and for each of a* and b*.
+_TONE, _COLOUR = 0.0003, 0.0016
+# The weight stays near 1 up to about half a distance and then falls soon: exp(-d**5).
+_FALL = 5
 # A spot's paths cost more, so that it ends at about a twentieth of the shorter side.
-_SPOT_CELL = 0.15
+_SPOT_CELL = 0.2
 
 _PASSES = 2
 # Hints whose distances are in memory together: some megabytes.
@@ -53,12 +55,32 @@ def blend_hints(small: Bytes, chroma: Bytes, hints: Sequence[Hint]) -> Bytes:
     height, width = small.shape
     size = (width, height)
     plain = np.stack([_resized(chroma[..., band], size) for band in range(2)], axis=-1)
-    grid = _grid_size(*size)
-    distance, nearest = _nearest(_resized(small, grid), [_resized(plain[..., band], grid) for band in range(2)], hints)
-    weight = _resized(np.exp(-np.square(distance)), size)[..., None]
+    distance, nearest = _nearest(*_on_grid(small, plain), hints)
+    weight = _resized(_weight(distance), size)[..., None]
     owner = np.asarray(Image.fromarray(nearest).resize(size, Image.Resampling.NEAREST))
     blended: Floats = plain + weight * (_hinted(small, owner, hints) - plain.astype(np.float32))
     return np.rint(blended).astype(np.uint8)
+
+
+def surface(small: Bytes, chroma: Bytes, x: float, y: float) -> Floats:
+    """How much each place belongs to the surface at a point: the weight that a hint there would have.
+
+    Args:
+        small: luma, uint8 (h, w).
+        chroma: uint8 (h', w', 2), Cb and Cr, 128 neutral, of the same picture.
+        x, y: 0 to 1, in shares of its width and height.
+
+    Returns:
+        float32 (h', w'), 0 to 1; 1 at the point itself.
+    """
+    distance, _ = _nearest(*_on_grid(small, chroma), [Hint(x, y, (0, 0, 0))])
+    return _resized(_weight(distance), (chroma.shape[1], chroma.shape[0]))
+
+
+def _weight(distance: Floats) -> Floats:
+    """What share a hint has of the colour at this distance, float32, 1 to 0."""
+    weight: Floats = np.exp(-(np.minimum(distance, 9) ** _FALL))
+    return weight
 
 
 def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:
@@ -72,6 +94,12 @@ def _hinted(small: Bytes, owner: Bytes, hints: Sequence[Hint]) -> Bytes:
     shade = np.minimum((lightness + 16) / (lab[owner, 0] + 16), 1)
     ab = np.stack([lab[owner, 1] * shade, lab[owner, 2] * shade])
     return colour.chroma(lightness, ab)
+
+
+def _on_grid(small: Bytes, chroma: Bytes | Floats) -> tuple[Floats, list[Floats]]:
+    """Luma, and Cb and Cr, on the grid of the distances: float32 (h, w) each."""
+    grid = _grid_size(small.shape[1], small.shape[0])
+    return _resized(small, grid), [_resized(chroma[..., band], grid) for band in range(2)]
 
 
 def _nearest(luma: Floats, chroma: Sequence[Floats], hints: Sequence[Hint]) -> tuple[Floats, Bytes]:
@@ -95,7 +123,8 @@ def _distances(luma: Floats, chroma: Sequence[Floats], hints: Sequence[Hint]) ->
     at = np.stack([_around(planes, *place) for place in places])[:, :, None, None]
     apart = np.abs(planes[None] - at)
     cell = np.array([_SPOT_CELL if hint.reach == "spot" else _CELL for hint in hints], np.float32)[:, None, None]
-    cost = np.float32(_TONE) * apart[:, 0] + np.float32(_COLOUR) * np.hypot(apart[:, 1], apart[:, 2]) + cell
+    tone, tint = apart[:, 0], np.hypot(apart[:, 1], apart[:, 2])
+    cost = np.float32(_TONE) * tone * np.sqrt(tone) + np.float32(_COLOUR) * tint + cell
     across, down = (_EDGE * np.abs(np.diff(lightness, axis=axis)) for axis in (1, 0))
     # Rows first: each step of the sweep takes one row for all hints.
     by_row = np.ascontiguousarray(cost.transpose(1, 0, 2))

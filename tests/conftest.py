@@ -107,7 +107,7 @@ def keys():
 
 @pytest.fixture(scope="session", params=["gunicorn", "nginx", "fleet"])
 def api(request):
-    """The service with App Check enforced, called directly, through nginx, and through nginx as a fleet."""
+    """The service with App Check enforced: directly, through nginx, and as a fleet behind nginx with a bucket."""
     return request.getfixturevalue(f"api_by_{request.param}")
 
 
@@ -128,21 +128,14 @@ def api_by_nginx(keys, tmp_path_factory, every_answer_is_as_documented):
 
 
 @pytest.fixture(scope="session")
-def api_by_fleet(keys, tmp_path_factory, every_answer_is_as_documented):
+def api_by_fleet(keys, bucket_server, tmp_path_factory, every_answer_is_as_documented):
     from tests.support.fleet import redis_fleet  # Redis' client, for those who need it
 
     folder = tmp_path_factory.mktemp("fleet")
     with contextlib.ExitStack() as stack:
-        _, fleet = redis_fleet(stack, folder, TRUSTED_PROXIES=1, **_guarded(keys))
+        _, fleet = redis_fleet(stack, folder, bucket=bucket_server, TRUSTED_PROXIES=1, **_guarded(keys))
         nginx = stack.enter_context(Nginx(folder, *(service.port for service in fleet.services)))
         yield Api(nginx.url, fleet, keys, "nginx")
-
-
-@pytest.fixture(scope="session")
-def api_by_bucket(keys, bucket_server, tmp_path_factory, every_answer_is_as_documented):
-    """As directly, but its pictures are in a bucket."""
-    with Service(tmp_path_factory.mktemp("bucket"), **bucket_server.settings, **_guarded(keys)) as service:
-        yield Api(service.url, service, keys, "gunicorn")
 
 
 def _guarded(keys: KeyServer) -> dict[str, object]:

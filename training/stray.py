@@ -1,83 +1,133 @@
 """Measure where a hint's colour goes: ``python -m training.stray --photos DIR --bundle DIR…``.
 
-Each photo gets one strong hint that nobody would guess, at a random place, and is compared with itself without it: on
-the connected surface under the hint (``training.simulated_hints.surface``) its chroma should change, elsewhere not.
+A photo gets one strong hint that nobody would guess and is compared with itself without it: on the surface under the
+hint its chroma should change, elsewhere not. Surfaces are those that were drawn by hand in ``drawn_surfaces.json``, of
+people in the street in photos of ``val.tar``, three places on each; or, with ``--split``, in any photo at a random
+place what has one colour there (``training.simulated_hints.surface``).
 """
 
 import argparse
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from colorize_service import colour
 from colorize_service.options import Hint
 from training.batches import quarter
 from training.evaluate import chroma_of
 from training.photos import SPLITS, Photo, validation_photos
-from training.shipped import Pixels, Shipped, resized
+from training.shipped import Shipped, resized
 from training.simulated_hints import surface
 
-CHROMA = 45.0
-VISIBLE = 10.0
+CHROMA = 60.0
+VISIBLE = 12.0
 LIGHTNESS = 55.0
+PLACES = 3
+
+DRAWN = Path(__file__).with_name("drawn_surfaces.json")
+#: Polygons: x and y in per cent of the picture.
+Polygons = list[list[tuple[float, float]]]
+Mask = NDArray[np.bool_]
 
 
-def prepare(rgb: Pixels, name: str) -> tuple[Hint, NDArray[np.float32]]:
-    """A hint that nobody would guess, always the same one for a name, and the surface under it.
+class Case(NamedTuple):
+    """A hint, and what is surely its surface, and surely not: bool (H, W) of the photo's size in multiples of 4."""
 
-    Args:
-        rgb: uint8 (H, W, 3), H and W multiples of 4.
-
-    Returns:
-        The hint, and how much each cell of 4x4 pixels belongs to the surface, float32 (H/4, W/4), 0 to 1.
-    """
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    height, width = rgb.shape[:2]
-    lab = colour.lab(rgb).transpose(2, 0, 1)
-    (x, y), angle = rng.uniform(0.1, 0.9, 2), rng.uniform(0.0, 2.0 * np.pi)
-    top, left = int(y * height) - 2, int(x * width) - 2
-    member = surface(lab[0], lab[1:], (slice(top, top + 5), slice(left, left + 5)))
-    hinted = colour.rgb(np.array([LIGHTNESS, CHROMA * np.cos(angle), CHROMA * np.sin(angle)], np.float32))
-    red, green, blue = (int(part) for part in hinted)
-    return Hint(x, y, (red, green, blue)), quarter(member[None])[0]
+    photo: Photo
+    hint: Hint
+    on: Mask
+    off: Mask
 
 
-def figures(model: Shipped, photo: Photo) -> NDArray[np.float64] | None:
-    """Chroma change on the surface and off it, and the share of the latter that changes visibly.
+def drawn(photos: Sequence[Photo]) -> Iterator[Case]:
+    """Hints on the surfaces that were drawn; two pixels on either side of an outline belong to neither."""
+    surfaces = msgspec.json.decode(DRAWN.read_bytes(), type=dict[str, dict[str, Polygons]])
+    for photo in photos:
+        for name, polygons in surfaces.get(photo.name, {}).items():
+            width, height = _size(photo)
+            mask = Image.new("L", (width, height))
+            for polygon in polygons:
+                points = [(x * width / 100, y * height / 100) for x, y in polygon]
+                ImageDraw.Draw(mask).polygon(points, fill=255)
+            on = np.asarray(mask.filter(ImageFilter.MinFilter(5))) > 0
+            off = np.asarray(ImageChops.invert(mask.filter(ImageFilter.MaxFilter(5)))) > 0
+            rng = np.random.default_rng(zlib.crc32(f"{photo.name} {name}".encode()))
+            rows, columns = np.nonzero(on)
+            for at in rng.integers(len(rows), size=PLACES):
+                yield Case(photo, _hint((columns[at] + 0.5) / width, (rows[at] + 0.5) / height, rng), on, off)
 
-    Returns:
-        float (3,); None if the surface is the whole picture.
-    """
-    rgb = photo.rgb
-    height, width = (side // 4 * 4 for side in rgb.shape[:2])
-    hint, member = prepare(resized(rgb, width, height), photo.name)
-    hinted, plain = (chroma_of(resized(model.colorize(photo.data, hints), width, height)) for hints in ([hint], []))
-    change = quarter(np.hypot(*(hinted - plain))[None])[0]
-    off = change[member < 0.02]
-    return np.array([np.average(change, weights=member), off.mean(), (off > VISIBLE).mean()]) if off.size else None
+
+def of_one_colour(photos: Sequence[Photo]) -> Iterator[Case]:
+    """A hint at a random place of each photo, on what is connected with it and has its colour."""
+    for photo in photos:
+        width, height = _size(photo)
+        rng = np.random.default_rng(zlib.crc32(photo.name.encode()))
+        lab = colour.lab(resized(photo.rgb, width, height)).transpose(2, 0, 1)
+        x, y = rng.uniform(0.1, 0.9, 2)
+        top, left = int(y * height) - 2, int(x * width) - 2
+        member = surface(lab[0], lab[1:], (slice(top, top + 5), slice(left, left + 5)))
+        share = np.kron(quarter(member[None])[0], np.ones((4, 4), np.float32))
+        case = Case(photo, _hint(x, y, rng), share > 0.5, share < 0.02)
+        if case.on.any() and case.off.any():
+            yield case
+
+
+def _size(photo: Photo) -> tuple[int, int]:
+    height, width = (side // 4 * 4 for side in photo.rgb.shape[:2])
+    return width, height
+
+
+def _hint(x: float, y: float, rng: Generator) -> Hint:
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    lab = np.array([LIGHTNESS, CHROMA * np.cos(angle), CHROMA * np.sin(angle)], np.float32)
+    red, green, blue = (int(part) for part in colour.rgb(lab))
+    return Hint(float(x), float(y), (red, green, blue))
+
+
+def changes(model: Shipped, case: Case) -> NDArray[np.float64]:
+    """How far each pixel's a* and b* move, float (H, W)."""
+    height, width = case.on.shape
+    plain, hinted = (
+        chroma_of(resized(model.colorize(case.photo.data, hints), width, height)) for hints in ((), (case.hint,))
+    )
+    return np.hypot(*(hinted - plain))
+
+
+def figures(change: NDArray[np.float64], case: Case) -> tuple[float, float, float, float]:
+    """The surface's mean change, the share of it that is reached (by half of the change at the hint), and elsewhere the
+    mean change and the share that changes visibly."""
+    height, width = change.shape
+    row, column = int(case.hint.y * height), int(case.hint.x * width)
+    at_hint = change[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].mean()
+    on, off = change[case.on], change[case.off]
+    return on.mean(), (on >= at_hint / 2).mean(), off.mean(), (off > VISIBLE).mean()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m training.stray", description=__doc__)
     parser.add_argument("--photos", required=True, type=Path, help="folder of val.tar and val-diverse.tar")
-    parser.add_argument("--split", choices=SPLITS, default="val")
+    parser.add_argument("--split", choices=SPLITS, help="surfaces of one colour in these; else the drawn ones")
     parser.add_argument("--bundle", required=True, type=Path, nargs="+", help="bundles' folders")
-    parser.add_argument("--stride", type=int, default=1, help="take every n-th photo only")
+    parser.add_argument("--stride", type=int, default=1, help="take every n-th hint only")
     args = parser.parse_args(argv)
-    photos = validation_photos(args.photos, args.split)[:: args.stride]
+    photos = validation_photos(args.photos, args.split or "val")
+    cases = list(of_one_colour(photos) if args.split else drawn(photos))[:: args.stride]
     print(
-        f"| {len(photos)} photos, a hint of chroma {CHROMA:.0f} | change on its surface | elsewhere | visible there |"
+        f"| {len(cases)} hints of chroma {CHROMA:.0f} | on their surface | of it reached | elsewhere | visible there |"
     )
-    print("|---|---|---|---|")
+    print("|---|---|---|---|---|")
     for path in args.bundle:
         model = Shipped(path)
-        rows = [row for row in (figures(model, photo) for photo in photos) if row is not None]
-        on, off, visible = np.mean(rows, axis=0)
-        print(f"| {path} | {on:.1f} | {off:.2f} | {100 * visible:.1f} % |", flush=True)
+        on, reached, off, visible = np.mean([figures(changes(model, case), case) for case in cases], axis=0)
+        print(f"| {path} | {on:.1f} | {100 * reached:.0f} % | {off:.2f} | {100 * visible:.1f} % |", flush=True)
 
 
 if __name__ == "__main__":

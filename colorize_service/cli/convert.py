@@ -1,5 +1,6 @@
 """``colorize PHOTO…``."""
 
+import contextlib
 import functools
 import gc
 import math
@@ -7,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import click
 
 from colorize_service import __version__
-from colorize_service.cli import streams
+from colorize_service.cli import streams, suggest
 from colorize_service.cli.files import Writer, remove_dead_parts
 from colorize_service.cli.forms import Wanted, form_options, wanted_of
 from colorize_service.cli.options import colorization_options, options_of
@@ -40,6 +41,7 @@ standard output.
   colorize photos -o coloured --recursive  coloured/…/…-color.jpg, for all in the folder photos
   colorize scan.tif -o scan-color.tif      a TIFF, of 16 bits if the scan has them
   colorize --hint 0.3,0.6,#208030 a.jpg    what is at that place is green
+  colorize --suggest 0.3,0.6 a.jpg         the colours that are likely there, for a hint
   colorize serve                           the HTTP service; see colorize serve --help
 
 The names of the results go to standard output, progress and problems to standard error. A photo that cannot be
@@ -118,6 +120,13 @@ class Interrupts:
     metavar="N",
     help="Photos in work at a time.  [default: one for each CPU core]",
 )
+@click.option(
+    "--suggest",
+    "place",
+    type=suggest.place,
+    metavar="X,Y",
+    help="Write no result, but the colours that are likely at a point of the one photo, x and y as a hint's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each photo as it is done.")
 @click.version_option(__version__, prog_name="colorize")
 def convert(
@@ -134,16 +143,21 @@ def convert(
     if force and skip_existing:
         raise click.UsageError("--force replaces results, --skip-existing leaves them; give one of the two.")
     wanted = wanted_of(output, how)
-    planned = plan(paths, output, recursive, wanted.ending)
+    question = None
+    if place := how.pop("place"):
+        planned, question = suggest.plan(paths), suggest.Question(place, as_json)
+        as_json = False
+    else:
+        planned = plan(paths, output, recursive, wanted.ending)
+        _check_standard_output(planned.tasks, as_json)
     tasks = planned.tasks
-    _check_standard_output(tasks, as_json)
     writer, report = Writer(force, skip_existing), Report(len(tasks), as_json)
     interrupts = Interrupts()
     try:
         from colorize_service.process import available_cpus  # here, since it brings ctypes and logging
 
         jobs = min(jobs or available_cpus(), len(tasks))
-        work = _work(writer, jobs, wanted, **how)
+        work = _work(writer, jobs, wanted, question, **how)
         remove_dead_parts({task.result.parent for task in tasks if task.result not in (None, STDOUT)})
         for note in planned.notes:
             click.echo(note, err=True)
@@ -185,6 +199,28 @@ class _UnusableModel(click.ClickException):
     exit_code = click.UsageError.exit_code
 
 
+@contextlib.contextmanager
+def _model_errors() -> Iterator[None]:
+    """Within it, what is wrong with the choice of a model is wrong usage."""
+    from colorize_service.bundle import BundleError
+    from colorize_service.inference.model import NothingSuggested, OptionNotTaken
+    from colorize_service.inference.session import DeviceUnavailable
+
+    try:
+        yield
+    except BundleError as error:
+        raise click.BadParameter(str(error), param_hint="--bundle") from None
+    except DeviceUnavailable as error:
+        raise click.BadParameter(str(error), param_hint="--device") from None
+    except NothingSuggested as error:
+        raise click.UsageError(f"{error} --bundle names another.") from None
+    except OptionNotTaken as error:
+        taken = f"The model {error.model} takes no {error.option.replace('_', ' ')}; --bundle names another."
+        raise click.UsageError(taken) from None
+    except Exception as error:  # such as a file that ONNX Runtime does not run
+        raise _UnusableModel(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
+
+
 def _check_form(form: str) -> None:
     """Before the model's threads are started, which do not bear the end of the process."""
     from colorize_service.imaging import ImageError, results
@@ -196,17 +232,27 @@ def _check_form(form: str) -> None:
 
 
 def _work(
-    writer: Writer, jobs: int, wanted: Wanted, *, bundle: Path | None, device: str, quality: int, **asked: object
+    writer: Writer,
+    jobs: int,
+    wanted: Wanted,
+    question: suggest.Question | None,
+    *,
+    bundle: Path | None,
+    device: str,
+    quality: int,
+    **asked: object,
 ) -> Callable[[Task], Outcome]:
-    """Load the model, and return the function that does a task. ``asked``: the fields of ``Options``."""
+    """Load the model, and return the function that does a task. ``asked``: the fields of ``Options``.
+
+    Args:
+        question: what is to be told of the photo in the place of a result.
+    """
     # Imported only here, so that wrong usage and --help do not wait for NumPy and ONNX Runtime.
     from colorize_service.process import available_cpus, prepare_process
 
     prepare_process()
-    from colorize_service.bundle import BundleError
     from colorize_service.cli.loading import load
-    from colorize_service.inference.model import OptionNotTaken
-    from colorize_service.inference.session import DeviceUnavailable
+    from colorize_service.inference.model import check_suggests
 
     options = options_of(asked)
     if wanted.form != "jpeg":  # which all can write, and so need not wait for
@@ -218,20 +264,16 @@ def _work(
     from colorize_service.colorizer import Colorizer, Form
     from colorize_service.imaging.metadata import Notes
 
-    try:
+    with _model_errors():
         model, name = loading.get()
-    except BundleError as error:
-        raise click.BadParameter(str(error), param_hint="--bundle") from None
-    except DeviceUnavailable as error:
-        raise click.BadParameter(str(error), param_hint="--device") from None
-    except OptionNotTaken as error:
-        taken = f"The model {error.model} takes no {error.option.replace('_', ' ')}; --bundle names another."
-        raise click.UsageError(taken) from None
-    except Exception as error:  # such as a file that ONNX Runtime does not run
-        raise _UnusableModel(f"The model cannot be loaded: {type(error).__name__}: {error}") from None
+        if question:
+            check_suggests(model)
     form = Form(wanted.form, Notes(f"{name} (Colorize {__version__})", keep=wanted.keep, place=wanted.place))
     spread = jobs < available_cpus()
     colorizer = Colorizer(model, max_pixels=MAX_PIXELS, quality=quality, spread=spread, form=form)
+
+    if question:
+        return functools.partial(attempt, functools.partial(question.answer, colorizer), writer)
 
     def colorize(data: bytes) -> bytes:
         return colorizer.colorize(colorizer.open(data), options).file

@@ -6,12 +6,13 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from colorize_service.cli.suggest import SHARE
 from colorize_service.options import OPTIONS, Hint, Option, Options, Reach
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-_HINT = re.compile(r"(0?\.\d+|0|1|[01]\.\d*),(0?\.\d+|0|1|[01]\.\d*),#([0-9a-fA-F]{6})(?:,(surface|spot|similar))?")
+_HINT = re.compile(f"{SHARE},{SHARE},#([0-9a-fA-F]{{6}})(?:,(surface|spot|similar))?")
 
 
 def hint(value: str) -> Hint:

@@ -47,6 +47,21 @@ class Setup:
     max_batch: int | None = None
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """How likely each place of a picture has which colour.
+
+    Attributes:
+        bins: a* and b* of the colours, float32 (q, 2).
+        chances: of each colour at each place, float32 (q, h', w'); over the colours they sum to 1.
+        chroma: what the model makes of it, uint8 (h', w', 2), Cb and Cr, 128 neutral.
+    """
+
+    bins: NDArray[np.float32]
+    chances: NDArray[np.float32]
+    chroma: NDArray[np.uint8]
+
+
 class Model(Protocol):
     """A loaded model: small gray pictures in, their chroma out. Its methods may be called from any thread.
 
@@ -58,6 +73,7 @@ class Model(Protocol):
         device: ``cpu`` or ``cuda``: where it runs.
         defaults: the values of those options that a request leaves out.
         turns: how many photos must be in work at a time to keep the device busy.
+        suggests: whether it can tell how likely which colours are.
     """
 
     title: ClassVar[str]
@@ -65,6 +81,7 @@ class Model(Protocol):
     side_by_side: ClassVar[bool]
     device: str
     defaults: Options
+    suggests: bool
 
     def __init__(self, bundle: Bundle, setup: Setup):
         """Load the model from a verified bundle.
@@ -102,15 +119,30 @@ class Model(Protocol):
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
         """:meth:`chroma` of several pictures of one size, processed together as far as the device allows."""
 
+    def distribution(self, luma: NDArray[np.uint8], turn: Turn = ANY_TIME) -> Distribution:
+        """How likely which colours are, all over a gray picture.
+
+        Args:
+            luma: uint8 (h, w), at a processing size.
+            turn: how long to wait for the device.
+
+        Raises:
+            NothingSuggested: if it is a model that cannot tell.
+            Busy, Abandoned: as :meth:`chroma`.
+        """
+
 
 class Takes(Protocol):
-    """What knows which options a model takes: the model itself, or a description of it."""
+    """What knows which options a model takes, and whether it suggests colours: the model itself, or a description."""
 
     @property
     def title(self) -> str: ...
 
     @property
     def takes(self) -> tuple[str, ...]: ...
+
+    @property
+    def suggests(self) -> bool: ...
 
 
 class OptionNotTaken(Exception):
@@ -137,6 +169,23 @@ def check_taken(model: Takes, options: Iterable[str]) -> None:
     for name in options:
         if name not in model.takes:
             raise OptionNotTaken(name, model)
+
+
+class NothingSuggested(Exception):
+    """Likely colours are asked of a model that does not tell them."""
+
+    def __init__(self, model: Takes):
+        super().__init__(f"The model loaded here, {model.title}, does not tell which colours are likely.")
+
+
+def check_suggests(model: Takes) -> None:
+    """Check that the model tells which colours are likely.
+
+    Raises:
+        NothingSuggested
+    """
+    if not model.suggests:
+        raise NothingSuggested(model)
 
 
 def model_class(kind: str) -> type[Model]:

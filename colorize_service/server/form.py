@@ -20,7 +20,9 @@ from colorize_service.options import OPTIONS
 from colorize_service.server.multipart import MalformedForm, MultipartReader, PartBegins, boundary_of, parameters
 
 PHOTO = "file"
-TEXTS = frozenset({"image_id", *OPTIONS})
+#: The point that a question is about. Such a request changes nothing, and so its digest is not needed.
+PLACE = ("x", "y")
+TEXTS = frozenset({"image_id", *OPTIONS, *PLACE})
 
 #: Fields that a form may have, those without a meaning included.
 MOST_FIELDS = 2_000
@@ -114,7 +116,7 @@ class Form:
     def digest(self, purpose: str) -> str:
         """SHA-256 of all that counts, in hexadecimal digits: the same for the same fields, however they were sent."""
         photo = None if self.photo is None else hashlib.sha256(self.photo).hexdigest()
-        texts = sorted((name, field.content.hex()) for name, field in self._texts.items())
+        texts = sorted((name, field.content.hex()) for name, field in self._texts.items() if name not in PLACE)
         return hashlib.sha256(json.dumps([purpose, photo, texts]).encode()).hexdigest()
 
     def text(self, name: str) -> str:

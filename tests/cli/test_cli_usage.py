@@ -33,6 +33,12 @@ from tests.support.command import names
         (["photo.jpg", "--jobs", "0"], "x>=1"),
         (["photo.jpg", "--bundle", "sub"], "sub/manifest.json cannot be read"),
         (["photo.jpg", "--prompt", "a cat"], "ColorizeNet-Lite takes no prompt"),
+        (["photo.jpg", "--suggest", "0.5"], "'0.5' is no place"),
+        (["photo.jpg", "--suggest", "0.5,1.5"], "no place"),
+        (["photo.jpg", "photo.png", "--suggest", "0.5,0.5"], "one photo"),
+        (["sub", "--suggest", "0.5,0.5"], "one photo"),
+        (["photo.jpg", "--suggest", "0.5,0.5", "-o", "one.jpg"], "--output has no meaning beside it"),
+        (["photo.jpg", "--suggest", "0.5,0.5", "--hint", "0,0,#ffffff"], "--hint has no meaning beside it"),
         ([], "Missing argument"),
     ],
 )

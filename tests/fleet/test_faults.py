@@ -127,7 +127,7 @@ def test_a_worker_that_is_stopped_finishes_its_photo(running):
 
 
 def test_nobody_is_refused_for_a_line_that_was_full_a_moment_ago(running, gray_jpeg):
-    workers = [worker.process.pid for worker in running.fleet.workers]
+    workers = [worker.pid for worker in running.fleet.workers]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     calls = [Call(running.urls[0], gray(SLOW)) for _ in range(3)]  # as many as the line holds
@@ -254,7 +254,7 @@ def forgeries() -> list[bytes | str]:
 
 
 def test_messages_of_strangers_neither_run_nor_stop_a_worker(running, gray_jpeg):
-    processes = [worker.process.pid for worker in running.fleet.workers]
+    processes = [worker.pid for worker in running.fleet.workers]
     unacknowledged = running.board.hlen("unacked")  # of workers that were killed
     for forged in forgeries():
         running.board.lpush("colorize", forged)
@@ -262,7 +262,7 @@ def test_messages_of_strangers_neither_run_nor_stop_a_worker(running, gray_jpeg)
     for url in running.urls * 2:
         assert Call(url, gray_jpeg).result().status_code == 200
     assert not any(worker.is_dead for worker in running.fleet.workers)
-    assert processes == [worker.process.pid for worker in running.fleet.workers]
+    assert processes == [worker.pid for worker in running.fleet.workers]
     assert not os.path.exists("/tmp/colorize-was-here")
     # What is refused and not acknowledged would come back.
     wait_until(lambda: running.board.hlen("unacked") <= unacknowledged, 5)

@@ -8,11 +8,12 @@ import pytest
 
 from colorize_service.imaging import ImageError
 from colorize_service.inference.turn import Busy
+from colorize_service.likely import LikelyColour
 from colorize_service.options import Hint, Options
-from colorize_service.server.engines.protocol import Description
+from colorize_service.server.engines.protocol import Description, Times
 from colorize_service.server.fleet import messages
 from colorize_service.server.fleet.engine import earliest
-from colorize_service.server.fleet.messages import NotOurs, Outcome, pack, read_outcome, read_task, task
+from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, done, pack, read_outcome, read_task, task
 from colorize_service.server.fleet.outcomes import error_of, outcome_of
 from colorize_service.server.storage.room import StorageFull
 from tests.support.service import ROOT
@@ -35,6 +36,19 @@ def test_a_worker_gets_the_options_that_were_asked_for(options):
 
 def test_an_option_at_its_default_is_not_sent_so_that_an_earlier_worker_need_not_know_it():
     assert task(ID, Options(warmth=0.5), "request-1", ID).options == {"warmth": 0.5}
+    assert set(json.loads(pack(task(ID, Options(), "request-1", None)))) == {"id", "options", "request_id"}
+
+
+def test_a_worker_is_told_of_which_place_the_colours_are_asked():
+    asked = Task(ID, {}, "request-1", None, (0.0, 1.0))
+    assert read_task(json.loads(pack(asked)))[0] == asked
+
+
+def test_the_colours_that_a_worker_has_found_arrive():
+    found = [LikelyColour((0, 128, 255), 0.75), LikelyColour((1, 2, 3), 0.021)]
+    outcome = read_outcome(pack(done(Times(10, 0.0, 0.5, 0.25), found)))
+    assert outcome.likely_colours() == found
+    assert outcome.times(2.0) == Times(10, 1.5, 0.5, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,10 @@ def test_an_option_at_its_default_is_not_sent_so_that_an_earlier_worker_need_not
         {"options": {"hints": [{"x": 0, "y": 0, "rgb": [0, 0, 0]}] * 101}},
         {"options": {"steps": 10**30}},
         {"pixels": "AAAA"},
+        {"place": [0.5]},
+        {"place": [0.5, 1.5]},
+        {"place": [float("nan"), 0.5]},
+        {"place": {"x": 0.5, "y": 0.5}},
     ],
 )
 def test_a_message_of_another_form_is_refused(change):
@@ -77,7 +95,19 @@ def test_what_is_no_message_is_refused(other):
         read_task(other)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b'{"kind": "gone"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"kind": "gone"}',
+        b"[" * 100_000,
+        b'{"kind": "done", "colours": [{"rgb": [0, 0, 256], "share": 0.5}]}',
+        b'{"kind": "done", "colours": [{"rgb": [0, 0, 0], "share": 1.5}]}',
+        b'{"kind": "done", "colours": [%s]}' % b",".join([b'{"rgb": [0, 0, 0], "share": 0.1}'] * 9),
+    ],
+)
 def test_what_is_no_outcome_is_refused(data):
     with pytest.raises(NotOurs):
         read_outcome(data)
@@ -110,6 +140,15 @@ def test_a_model_is_described_alike_everywhere():
 def test_while_versions_are_mixed_the_form_takes_what_the_earliest_takes(versions):
     models = [Description("Lite", each, "lite", "Lite", "cpu", "fp32", (512, 512), {}) for each in versions]
     assert earliest(models).version == "1.9.2"
+
+
+def test_while_a_worker_is_too_old_to_tell_likely_colours_nobody_is_offered_any():
+    models = [
+        Description("Lite", version, "lite", "Lite", "cpu", "fp32", (512, 512), {}, suggests=True)
+        for version in ("1.3.0", "1.4.0")
+    ]
+    old = messages.read_description(pack(models[1]).replace(b',"suggests":true', b""))
+    assert earliest(models).suggests and not earliest([*models, old]).suggests
 
 
 @pytest.mark.slow

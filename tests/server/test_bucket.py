@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 import uuid
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from colorize_service.server.storage import bucket
 from colorize_service.server.storage.bucket import BucketStorage
 from colorize_service.server.storage.store import PRIVATE, PUBLIC, StoreUnavailable
 from tests.support import buckets
-from tests.support.buckets import BUCKET, KEY, SECRET, Failing
+from tests.support.buckets import BUCKET, KEY, SECRET, Failing, Silent
 from tests.support.http import NO_SUCH_ID
 from tests.support.service import ROOT, free_port, wait_until
 
@@ -209,6 +210,24 @@ def test_a_store_that_nobody_reaches_says_so_soon_and_is_believed_when_it_is_bac
     with Failing(lambda *_: (200, b"<ListBucketResult></ListBucketResult>")) as server:
         storage._impatient = opened(server.settings)._impatient
         wait_until(lambda: storage.problem() is None, 5)
+
+
+def test_nobody_waits_long_for_a_store_that_says_nothing_and_nobody_after_him(opened, monkeypatch):
+    monkeypatch.setattr(bucket, "READ_TIMEOUT", 0.5)
+    monkeypatch.setattr(bucket, "LOOK_TIMEOUT", 0.2)
+    with Silent() as silent:
+        storage = opened(silent.settings)
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="it cannot be reached"):
+            storage.open("results", NO_SUCH_ID)
+        first = time.monotonic()
+        assert 0.5 <= first - began < 2, "it was tried once"
+        for ask in (storage.open, storage.get, storage.delete):
+            with pytest.raises(StoreUnavailable, match="it cannot be reached"):
+                ask("results", NO_SUCH_ID)
+        with pytest.raises(StoreUnavailable, match="it cannot be reached"):
+            storage.put("results", b"x")
+        assert time.monotonic() - first < 0.5, "what is known to be away is not asked by each"
 
 
 def test_what_is_too_old_is_cleaned_from_a_bucket_and_the_secret_is_not(server, opened):

@@ -1,11 +1,13 @@
 """A service whose pictures are in a bucket, over real HTTP: when the store fails, and where clients are sent to it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
-from colorize_service.server.storage.bucket import BucketStorage
 from tests.support import buckets
-from tests.support.buckets import KEY, SECRET, JuiceFS
+from tests.support.buckets import KEY, SECRET, JuiceFS, Silent
 from tests.support.http import NO_SUCH_ID, assert_error
 from tests.support.service import wait_until
 
@@ -45,6 +47,22 @@ def test_while_the_store_is_down_clients_are_asked_to_come_back_and_then_all_is_
     assert SECRET not in service.log() and KEY not in service.log()
 
 
+def test_a_store_that_says_nothing_costs_clients_seconds_and_takes_nobody_elses_thread(serve, gray_jpeg):
+    with Silent() as silent:
+        service = serve(THREADS=2, **silent.settings)
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            picture = f"{service.url}/results/{NO_SUCH_ID}.jpg"
+            asked = [pool.submit(requests.get, picture, timeout=30) for _ in range(8)]
+            time.sleep(1)
+            assert requests.get(f"{service.url}/health", timeout=3).status_code == 200
+            for each in asked:
+                assert_error(each.result(), 503)
+                assert each.result().headers["Retry-After"] == "5"
+        assert time.monotonic() - began < 20
+        assert_error(requests.post(f"{service.url}/upload", files={"file": gray_jpeg}, timeout=15), 503)
+
+
 def test_a_service_whose_bucket_refuses_it_says_so_in_its_log_and_nothing_of_its_keys(serve, bucket_server, gray_jpeg):
     service = serve(**buckets.settings_of(bucket_server.url, secret="another-secret"))
     assert_error(requests.post(f"{service.url}/upload", files={"file": gray_jpeg}, timeout=60), 503)
@@ -53,24 +71,13 @@ def test_a_service_whose_bucket_refuses_it_says_so_in_its_log_and_nothing_of_its
     assert "another-secret" not in service.log() and KEY not in service.log() and "Traceback" not in service.log()
 
 
-def test_a_colorized_upload_is_that_of_the_photo_itself_also_from_a_bucket(api_by_bucket, gray_jpeg):
-    upload = {"image_id": api_by_bucket.post("/upload", gray_jpeg).json()["image_id"]}
+def test_a_colorized_upload_is_that_of_the_photo_itself_also_from_a_bucket(api_by_fleet, gray_jpeg):
+    upload = {"image_id": api_by_fleet.post("/upload", gray_jpeg).json()["image_id"]}
     by_id, by_file = (
         requests.get(response.json()["download_url"], timeout=5).content
-        for response in (api_by_bucket.post("/colorize", data=upload), api_by_bucket.post("/colorize", gray_jpeg))
+        for response in (api_by_fleet.post("/colorize", data=upload), api_by_fleet.post("/colorize", gray_jpeg))
     )
     assert by_id == by_file
-
-
-def test_a_deleted_upload_leaves_nothing_in_the_bucket(api_by_bucket, bucket_server, monkeypatch, gray_jpeg):
-    for name, value in bucket_server.settings.items():
-        monkeypatch.setenv(name, value)
-    storage = BucketStorage(bucket_server.settings["STORAGE_URL"])
-    upload = api_by_bucket.post("/upload", gray_jpeg)
-    image_id, token = upload.json()["image_id"], upload.headers["X-Delete-Token"]
-    assert storage.get("originals", image_id) == gray_jpeg
-    requests.delete(upload.json()["image_url"], headers={"X-Delete-Token": token}, timeout=30)
-    assert storage.get("originals", image_id) is storage.get("uploads", image_id) is None
 
 
 def test_public_pictures_come_from_the_bucket_itself_where_the_operator_wants_that(serve, bucket_server, gray_jpeg):

@@ -108,6 +108,10 @@ def use_openapi_python_client(package, url: str, photo: bytes, token: str | None
             colorized(file=file()),
             colorized(image_id=stored.image_id),
         )
+        body = models.ColorsBody(file=file(), x=0.5, y=0.25)
+        likely = module("api.photos.colors").sync(client=client, body=body)
+        assert all(isinstance(each, models.LikelyColor) and each.color[0] == "#" for each in likely), likely
+        assert 0 < sum(each.share for each in likely) <= 1
         assert module("api.service.health").sync(client=client).model_loaded is True
 
 
@@ -125,6 +129,8 @@ def use_openapi_generator(package, url: str, photo: bytes, token: str | None) ->
         assert_colorized(
             bytes(pictures.uploaded(stored.filename)), colorized(file=photo), colorized(image_id=stored.image_id)
         )
+        likely = photos.colors(0, 1, file=photo)
+        assert 0 < sum(each.share for each in likely) <= 1 and likely[0].color.startswith("#")
         assert package.ServiceApi(client).health().model_loaded is True
         with pytest.raises(package.ApiException) as refusal:
             photos.colorize(image_id="")

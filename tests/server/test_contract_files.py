@@ -1,4 +1,4 @@
-"""The contract's files, over real HTTP, directly and through nginx: kept, asked for in part, and not there."""
+"""The contract's files, directly and from a fleet with a bucket: kept, asked for in part, and not there."""
 
 import json
 import re
@@ -14,9 +14,9 @@ from colorize_service.server.storage.store import Stored
 from tests.support.http import NO_SUCH_ID, assert_error, exchange
 
 
-@pytest.fixture(scope="session", params=["gunicorn", "nginx", "bucket"])
+@pytest.fixture(scope="session", params=["gunicorn", "fleet"])
 def api(request):
-    """The service: directly, through nginx, and with its pictures in a bucket."""
+    """The service: directly, and as a fleet behind nginx with a bucket."""
     return request.getfixturevalue(f"api_by_{request.param}")
 
 

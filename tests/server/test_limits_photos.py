@@ -85,12 +85,14 @@ def test_a_fresh_worker_takes_for_the_dearest_photo_what_is_said(running, keys):
     assert 0.5 * most < watched.memory("VmHWM") - before < most
 
 
-def test_a_photo_by_its_id_and_one_with_hints_cost_no_more_than_others(watched):
+def test_a_photo_by_its_id_one_with_hints_and_one_for_its_colours_cost_no_more_than_others(watched):
     hints = json.dumps([{"x": i / 100, "y": i / 100, "color": "#208030"} for i in range(100)]).encode()
     uploaded = watched.post("/upload", form(file=deep_jpeg2000(*SIZE))).json()["image_id"].encode()
     for name, fields in (("image_id", {"image_id": uploaded}), ("hints", {"image_id": uploaded, "hints": hints})):
         with watched.keeps(name):
             assert watched.post("/colorize", form(**fields)).status_code == 200
+    with watched.keeps("colors"):
+        assert watched.post("/colors", form(image_id=uploaded, x=b"0.5", y=b"0.5")).status_code == 200
 
 
 # --- all at once -----------------------------------------------------------------------------------------------------

@@ -110,10 +110,12 @@ def test_the_model_says_what_it_is_and_what_it_takes(prompted, hinted):
         "precision": "fp32",
         "processing_size": {"width": SIDE, "height": SIDE},
         "fields": DEFAULTS,
+        "likely_colors": False,
     }
     assert "/" not in response.text, "a path of the server"
     answer = requests.get(f"{hinted.url}/model", timeout=5).json()
     assert (answer["name"], answer["kind"], answer["fields"]) == ("ColorizeNet-Lite", "lite", {"hints": []})
+    assert answer["likely_colors"] is True
 
 
 def test_before_the_model_is_loaded_it_is_503_with_a_sentence(serve, tmp_path):

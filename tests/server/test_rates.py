@@ -24,7 +24,7 @@ def test_an_app_over_its_rate_is_told_when_to_come_back_and_others_are_served(li
 
     first = [ask("1:1:ios:a"), ask("1:1:ios:a", "/upload"), ask("1:1:ios:a")]
     assert [each.status_code for each in first] == [200] * 3
-    for path in ("/upload", "/colorize"):
+    for path in ("/upload", "/colorize", "/colors"):
         refused = ask("1:1:ios:a", path)
         assert_error(refused, 429)
         assert 3500 <= int(refused.headers["Retry-After"]) <= 3601

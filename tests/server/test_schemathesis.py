@@ -52,6 +52,6 @@ def test_no_request_made_from_the_document_gets_another_answer_than_it_says(keys
     print(f"{cases} cases")
     assert cases >= (800 if EXAMPLES >= 50 else 300)
     assert '"status": 500' not in service.log()
-    for path in ("/upload", "/colorize"):
+    for path, least in (("/upload", 10), ("/colorize", 10), ("/colors", 5)):
         served = service.log().count(f'"path": "{path}", "status": 200')
-        assert served >= 10, f"{path}: only {served} photos were good enough to be served"
+        assert served >= least, f"{path}: only {served} photos were good enough to be served"

@@ -1,7 +1,9 @@
 """Debian's Chromium, driven by Playwright: the page as a person meets it."""
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Download, Page, expect, sync_playwright
@@ -76,6 +78,40 @@ class Visitor:
         """Where on the screen a place of the photo is; x and y from 0 to 1."""
         box = self.page.locator("#frame").bounding_box()
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def touch(self, *path: tuple[float, float]) -> None:
+        """Put a finger on the first point of the screen, draw it to the others, lift it."""
+        with self.fingers() as put:
+            put(path[0])
+            for start, end in itertools.pairwise(path):
+                for step in range(1, 9):
+                    put(tuple(a + (b - a) * step / 8 for a, b in zip(start, end, strict=True)))
+
+    def double_tap(self, x: float, y: float) -> None:
+        """Tap twice on a point of the screen, a tenth of a second apart however slow the machine is."""
+        session, now = self.context.new_cdp_session(self.page), time.time()
+        for after in (0.0, 0.1):
+            for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+                event = {"type": kind, "touchPoints": points, "timestamp": now + after}
+                session.send("Input.dispatchTouchEvent", event)
+        session.detach()
+
+    @contextlib.contextmanager
+    def fingers(self) -> Iterator[Callable[..., None]]:
+        """``put(point, ...)`` lays or moves one finger for each point of the screen; at the end all are lifted."""
+        session = self.context.new_cdp_session(self.page)
+        down = 0
+
+        def put(*points: tuple[float, float]) -> None:
+            nonlocal down
+            touches = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(points)]
+            kind = "touchMove" if len(points) == down else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+            down = len(points)
+
+        yield put
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
 
     def tab_to(self, element_id: str) -> None:
         """Press Tab until that element has the focus."""

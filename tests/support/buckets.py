@@ -1,6 +1,7 @@
 """Object stores on this machine: one that checks signatures, one that knows all of S3, and one that fails as told."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -8,19 +9,22 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import obstore
 import requests
+from obstore.store import S3Store
 
 from tests.support import needs
 from tests.support.service import free_port, wait_until
 
 KEY, SECRET = "COLORIZETESTKEY", "a-secret-that-is-in-no-log"
 BUCKET = "pictures"
+_PREFIX = "some/prefix"
 
 
 def settings_of(endpoint: str, secret: str = SECRET, bucket: str = BUCKET) -> dict[str, str]:
     """The environment of a service whose pictures are in the bucket of a server at this address."""
     return {
-        "STORAGE_URL": f"s3://{bucket}/some/prefix",
+        "STORAGE_URL": f"s3://{bucket}/{_PREFIX}",
         "AWS_ENDPOINT": endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": KEY,
@@ -71,6 +75,13 @@ class JuiceFS:
             return requests.get(f"{self.url}/minio/health/live", timeout=5).status_code == 200
         except requests.ConnectionError:
             return False
+
+    def names(self, collection: str) -> list[str]:
+        """The names of the objects of a collection."""
+        keys = {"access_key_id": KEY, "secret_access_key": SECRET}
+        store = S3Store(BUCKET, endpoint=self.url, region="us-east-1", client_options={"allow_http": True}, **keys)
+        pages = obstore.list(store, f"{_PREFIX}/{collection}/")
+        return [each["path"].rpartition("/")[2] for page in pages for each in page]
 
     def kill(self) -> None:
         """End it at once; what is stored stays."""
@@ -124,3 +135,20 @@ class Failing:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Silent:
+    """``with Silent(port) as server``: takes connections, and never says anything."""
+
+    def __init__(self, port: int = 0):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self._listener.listen(128)  # the system takes them without this process
+        self.settings = settings_of(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from tests.support.brokers import RedisServer
-from tests.support.service import ROOT, Service, free_port, wait_until
+from tests.support.buckets import JuiceFS
+from tests.support.service import ROOT, Service, free_port, names_in, wait_until
 
 
 class Worker:
@@ -60,6 +62,16 @@ class Worker:
             self.process.wait(timeout=60)
 
     @property
+    def pid(self) -> int:
+        """Its process id.
+
+        Raises:
+            AssertionError: if it has not been started.
+        """
+        assert self.process is not None, "the worker has not been started"
+        return self.process.pid
+
+    @property
     def is_dead(self) -> bool:
         """Whether it has ended."""
         return self.process.poll() is not None
@@ -70,11 +82,11 @@ class Worker:
 
 
 class Fleet:
-    """``with Fleet(folder, NAME="value", …) as fleet``: two API processes and two workers.
+    """``with Fleet(folder, NAME="value", …) as fleet``: API processes and workers, two of each unless told otherwise.
 
     Attributes:
         services, workers: those.
-        storage: the folder that they share.
+        bucket: the server of the store that they share; None: it is a folder.
     """
 
     def __init__(
@@ -83,22 +95,29 @@ class Fleet:
         broker_url: str,
         worker: tuple[str, ...] | None = None,
         replicas: int = 2,
+        workers: int = 2,
+        odd_machine: Mapping[str, object] | None = None,
+        bucket: JuiceFS | None = None,
         **settings: object,
     ):
         """
         Args:
-            replicas: API processes.
             worker: what Python runs for a worker, if not ``colorize worker``.
+            replicas: API processes.
+            odd_machine: further settings of the second API process and the second worker.
         """
-        self.storage = folder / "store"
-        common = {"BROKER_URL": broker_url, "STORAGE_DIR": self.storage, "ONNX_THREADS": 1, **settings}
+        self.bucket, self._folder = bucket, folder / "store"
+        store = {"STORAGE_DIR": self._folder} | (bucket.settings if bucket else {})
+        common = {"BROKER_URL": broker_url, "ONNX_THREADS": 1, **store, **settings}
         self.services, self.workers = [], []
-        for number in range(2):
+        for number in range(max(replicas, workers)):
             place = folder / f"machine{number}"
             place.mkdir()
+            here = common | (odd_machine or {} if number == 1 else {})
             if number < replicas:
-                self.services.append(Service(place, **common))
-            self.workers.append(Worker(place, *([worker] if worker else []), **common))
+                self.services.append(Service(place, **here))
+            if number < workers:
+                self.workers.append(Worker(place, *([worker] if worker else []), **here))
 
     def start(self) -> Self:
         """Start all, and wait until photos are taken."""
@@ -110,10 +129,14 @@ class Fleet:
             wait_until(lambda service=service: service._listens(True), 60, self.log)
         return self
 
+    def stored(self, collection: str) -> list[str]:
+        """The names of the files of a collection."""
+        return self.bucket.names(collection) if self.bucket else names_in(self._folder / collection)
+
     @property
-    def inbox(self) -> list[Path]:
+    def inbox(self) -> list[str]:
         """The photos that wait in the store."""
-        return [path for path in (self.storage / "inbox").rglob("*") if path.is_file()]
+        return self.stored("inbox")
 
     def log(self) -> str:
         """All that all of them have logged."""

@@ -1,5 +1,6 @@
 """Debian's nginx in front of the service, with deploy/nginx.conf on a port of its own."""
 
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -53,6 +54,10 @@ class Nginx:
             self.__exit__()
             raise
         return self
+
+    def reload(self) -> None:
+        """Let it read its configuration again: other processes answer from now on."""
+        self.process.send_signal(signal.SIGHUP)
 
     def _listens(self) -> bool:
         with socket.socket() as client:

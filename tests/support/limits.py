@@ -140,6 +140,7 @@ AFTER = {
         Sum(1, {"BODY_TIMEOUT": 1, "QUEUE_TIMEOUT": 1}),
         "255 characters; `QUEUE_TIMEOUT`, `MAX_HELD_BYTES`; an answer is kept for 24 hours",
     ),
+    "colors": Row("`POST /colors`, the same photos", *(_PICTURE, _WORK, 1, 5, _LINE, _IN_ALL), "the same"),
     "hints": Row("`POST /colorize` with 100 hints", *(_PICTURE, _WORK, 1, 5, _RESULT, _IN_ALL), "100 hints"),
 }
 PUBLIC = {

@@ -44,12 +44,12 @@ class Running:
 
     def worker(self, pid: int) -> Worker:
         """The worker of this process id."""
-        (found,) = [worker for worker in self.fleet.workers if worker.process.pid == pid]
+        (found,) = [worker for worker in self.fleet.workers if worker.pid == pid]
         return found
 
     def results(self) -> int:
         """How many results are stored."""
-        return len(list((self.fleet.storage / "results").rglob("*.jpg")))
+        return len(self.fleet.stored("results"))
 
     def is_well(self) -> bool:
         """Whether all is there, and nothing is left of earlier photos."""

@@ -50,6 +50,9 @@ def map_case(context, case):
     """Make of a case that is to be a valid one what the service takes."""
     if not isinstance(case.body, dict) or not case.meta.generation.mode.is_positive:
         return case
+    for name in {"x", "y"} & case.body.keys():
+        if case.body[name] == "":  # what it takes for a number in a form
+            case.body[name] = 0.5
     hints = case.body.get("hints")
     if isinstance(hints, str):
         case.body["hints"] = HINTS[crc32(hints.encode(errors="replace")) % len(HINTS)]

@@ -22,6 +22,7 @@ class Sepia:
     takes = ("hints",)
     side_by_side = True
     turns = 1
+    suggests = False
     device = "cpu"
     defaults = Options(hints=())
 

@@ -24,6 +24,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names of the files in it, at any depth."""
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
 class Service:
     """``with Service(folder, NAME="value", …) as service``: the settings are the environment's own.
 
@@ -124,6 +129,10 @@ class Service:
         """
         assert self.process is not None, "the service has not been started"
         return self.process.pid
+
+    def stored(self, collection: str) -> list[str]:
+        """The names of the files of a collection."""
+        return names_in(self.storage / collection)
 
     def log(self) -> str:
         """All that it has logged."""

@@ -1,6 +1,9 @@
 """What judges a model: settings weighed, a contact sheet, and where hints stray to."""
 
+import io
+import json
 import re
+import tarfile
 
 import numpy as np
 import pytest
@@ -77,9 +80,32 @@ def test_the_contact_sheet_shows_gray_result_and_photo_side_by_side(photos, tmp_
         assert np.abs(middle.astype(int) - resized(rgb, width, height)).mean() < 4
 
 
+def stray_figures(capsys, *arguments: str) -> tuple[float, ...]:
+    """Change on the surface, share of it reached, change elsewhere, share visible there."""
+    stray.main([*arguments, "--bundle", str(EMBEDDED_BUNDLE)])
+    row = r"\| ([\d.]+) \| (\d+) % \| ([\d.]+) \| ([\d.]+) % \|$"
+    return tuple(float(each) for each in re.search(row, capsys.readouterr().out.strip()).groups())
+
+
 def test_a_hint_changes_its_surface_more_than_the_rest(photos, capsys):
-    command = ["--photos", str(photos), "--split", "val-diverse", "--bundle", str(EMBEDDED_BUNDLE)]
-    stray.main(command)
-    on, off, visible = re.search(r"\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) % \|$", capsys.readouterr().out.strip()).groups()
-    assert float(on) > 1.5 * float(off) > 0
-    assert 0 <= float(visible) <= 100
+    on, reached, off, visible = stray_figures(capsys, "--photos", str(photos), "--split", "val-diverse")
+    assert on > 1.5 * off > 0
+    assert 0 < reached <= 100 and 0 <= visible <= 100
+
+
+def test_a_drawn_surface_is_taken_as_it_was_drawn(tmp_path, monkeypatch, capsys):
+    drawing = Image.new("L", (160, 240), 190)
+    drawing.paste(90, (40, 60, 120, 180))
+    photo = io.BytesIO()
+    drawing.convert("RGB").save(photo, "PNG")
+    with tarfile.open(tmp_path / "val.tar", "w") as archive:
+        member = tarfile.TarInfo("drawn-0.png")
+        member.size = photo.tell()
+        archive.addfile(member, io.BytesIO(photo.getvalue()))
+    outline = [[25, 25], [75, 25], [75, 75], [25, 75]]
+    surfaces = tmp_path / "surfaces.json"
+    surfaces.write_text(json.dumps({"drawn-0.png": {"coat": [outline]}}))
+    monkeypatch.setattr(stray, "DRAWN", surfaces)
+    on, reached, off, visible = stray_figures(capsys, "--photos", str(tmp_path))
+    assert on > 20 and reached > 95
+    assert off < 2 and visible < 3

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -12,7 +13,30 @@ def test_a_refused_photo_is_told_in_the_services_words_and_the_next_one_works(vi
     refusal = requests.post(f"{visitor.url}/upload", files={"file": letter_path.read_bytes()}, timeout=10)
     visitor.choose(letter_path)
     expect(visitor.page.get_by_role("alert").filter(visible=True)).to_have_text(refusal.json()["detail"])
+    expect(visitor.page.get_by_role("button", name="Delete this photo")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Try again")).to_be_hidden()
     visitor.choose(photo_path)
+    visitor.wait_for_result()
+
+
+@pytest.mark.parametrize(("status", "offered"), [(500, True), (429, True), (503, True), (400, False), (422, False)])
+def test_another_try_is_offered_where_it_can_help(visitor, photo_path, status, offered):
+    visitor.page.route("**/upload", lambda route: route.fulfill(status=status, json={"detail": "Not now."}))
+    visitor.choose(photo_path)
+    expect(visitor.page.locator("#problem")).to_have_text("Not now.")
+    again = visitor.page.get_by_role("button", name="Try again")
+    expect(again).to_be_visible(visible=offered)
+    if offered:
+        visitor.page.unroute("**/upload")
+        again.click()
+        visitor.wait_for_result()
+
+
+def test_a_service_that_wants_fewer_photos_a_minute_is_asked_again_when_it_says(visitor, photo_path):
+    answer = {"status": 429, "json": {"detail": "Too many photos."}, "headers": {"Retry-After": "2"}}
+    visitor.page.route("**/upload", lambda route: route.fulfill(**answer), times=1)
+    visitor.choose(photo_path)
+    expect(visitor.page.locator("#status")).to_have_text("Too many photos. The page tries again by itself.")
     visitor.wait_for_result()
 
 

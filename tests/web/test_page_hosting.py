@@ -1,6 +1,7 @@
 """The page as it is served: its files, its security headers, App Check, and what an operator is told."""
 
 import functools
+import hashlib
 import json
 import re
 from urllib.parse import urljoin
@@ -46,9 +47,43 @@ def test_every_file_that_the_page_names_is_there_with_its_type(url):
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_all_modules_are_loaded_ahead():
-    html = (FOLDER / "index.html").read_text()
-    assert set(re.findall(r"page/(js/\w+\.js)", html)) == {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+def imported(*names: str) -> set[str]:
+    """The modules that those import, and they themselves; not those that are imported later, by a call."""
+    found, left = set(), set(names)
+    while left:
+        name = left.pop()
+        found.add(name)
+        left |= set(re.findall(r'from "\./([\w-]+\.js)"', (FOLDER / "js" / name).read_text())) - found
+    return found
+
+
+def test_all_modules_are_loaded_ahead_but_those_that_wait_for_the_first_photo():
+    ahead = imported("main.js")
+    assert set(re.findall(r"page/js/([\w-]+\.js)", (FOLDER / "index.html").read_text())) == ahead
+    calls = [re.findall(r'import\("\./([\w-]+\.js)"\)', (FOLDER / "js" / name).read_text()) for name in ahead]
+    later = imported(*(name for names in calls for name in names))
+    assert "palette.js" in later - ahead
+    assert {path.name for path in (FOLDER / "js").iterdir()} == ahead | later
+
+
+def test_the_vendored_files_are_the_released_ones():
+    readme = (FOLDER / "vendor" / "README.md").read_text()
+    sums = re.findall(r"^([0-9a-f]{64})  (\S+)$", readme, re.MULTILINE)
+    assert len(sums) == 2
+    for digest, name in sums:
+        assert hashlib.sha256((FOLDER / "vendor" / name).read_bytes()).hexdigest() == digest, name
+
+
+@pytest.mark.parametrize("path", ["/", "/page/style.css", "/page/js/main.js", "/docs"])
+def test_texts_travel_packed_to_those_who_take_that(url, path):
+    plain, packed = (
+        requests.get(url + path, headers={"Accept-Encoding": coding}, timeout=5) for coding in ("gzip;q=0", "br, gzip")
+    )
+    assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) < 0.6 * int(plain.headers["Content-Length"])
+    assert plain.content == packed.content
+    assert plain.headers["ETag"] != packed.headers["ETag"]
+    assert all("Accept-Encoding" in response.headers["Vary"] for response in (plain, packed))
 
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url):

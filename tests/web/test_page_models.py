@@ -22,7 +22,11 @@ def test_a_prompt_can_be_given_to_a_model_that_takes_one_and_the_result_follows(
     visitor.choose(CAMERA)
     first = visitor.wait_for_result()
     expect(visitor.page.locator("#prompt-field")).to_be_visible()
-    expect(visitor.page.locator("#corrections")).to_be_visible()
+    visitor.page.locator("#correct").click()
+    visitor.page.mouse.click(*visitor.point(0.5, 0.5))
+    expect(visitor.page.get_by_label("A spot")).to_have_count(1)
+    expect(visitor.page.get_by_label("All alike")).to_have_count(0)  # it takes no hints of that reach
+    visitor.page.keyboard.press("Escape")
     visitor.page.fill("#prompt", "a green coat in the rain")
     visitor.page.press("#prompt", "Enter")
     expect(visitor.page.locator("#after")).not_to_have_attribute("src", re.compile(re.escape(first)))

@@ -20,7 +20,7 @@ from colorize_service.inference.colorizenet.presets import PRESETS
 from colorize_service.inference.colorizenet.schedulers import Diffusion, table
 from colorize_service.inference.colorizenet.text import Prompts
 from colorize_service.inference.device import Cuda, Host
-from colorize_service.inference.model import GPU_BATCH, Setup
+from colorize_service.inference.model import GPU_BATCH, Distribution, NothingSuggested, Setup
 from colorize_service.inference.onnx_runtime import ort
 from colorize_service.inference.session import device_of, memory_errors, new_session, open_session
 from colorize_service.inference.turn import ANY_TIME, Turn
@@ -73,6 +73,7 @@ class ColorizeNet:
     title: ClassVar[str] = "ColorizeNet"
     takes: ClassVar[tuple[str, ...]] = ("prompt", "negative_prompt", "seed", "steps", "guidance_scale")
     side_by_side: ClassVar[bool] = False
+    suggests = False
 
     def __init__(self, bundle: Bundle, setup: Setup):
         self._preset = PRESETS[setup.preset]
@@ -129,6 +130,10 @@ class ColorizeNet:
     def chroma_batch(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[NDArray[np.uint8]]:
         futures = self.sample(photos)
         return [self._chroma(luma, future.result()) for (luma, _), future in zip(photos, futures, strict=True)]
+
+    def distribution(self, luma: NDArray[np.uint8], turn: Turn = ANY_TIME) -> Distribution:
+        """It makes one picture, and knows of no others."""
+        raise NothingSuggested(self)
 
     def sample(self, photos: Sequence[tuple[NDArray[np.uint8], Options]]) -> list[Future[Floats]]:
         """Begin to sample the pictures that Stable Diffusion makes of photos: float32 (3, h, w) each, RGB in 0 to 1."""

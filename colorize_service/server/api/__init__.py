@@ -4,6 +4,7 @@ from flask import Flask
 
 from colorize_service.server.api import (
     colorize,
+    colors,
     errors,
     forms,
     health,
@@ -21,7 +22,7 @@ from colorize_service.server.parts import parts_of
 def init_app(app: Flask) -> None:
     """Register the blueprints and the error handlers."""
     paths.init_app(app)
-    for module in (health, model_info, uploads, colorize, results, openapi):
+    for module in (health, model_info, uploads, colorize, colors, results, openapi):
         app.register_blueprint(module.blueprint)
     if parts_of(app).jobs is not None:
         app.register_blueprint(jobs.blueprint)

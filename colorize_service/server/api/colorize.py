@@ -8,10 +8,10 @@ from colorize_service.server.api.answers import colorized
 from colorize_service.server.api.deleting import token_of
 from colorize_service.server.api.forms import abandoned, check_room, read_photo_or_upload
 from colorize_service.server.api.jobs import accepted, wants_job
-from colorize_service.server.api.operations import Json, accepted_as, operation, photo_form, success
+from colorize_service.server.api.operations import Json, accepted_as, operation, photo_or_upload_form, success
 from colorize_service.server.api.options import option_fields, read_options
 from colorize_service.server.api.repeats import once
-from colorize_service.server.api.schemas import UUID4, Colorized, Job, answer
+from colorize_service.server.api.schemas import Colorized, Job, answer
 from colorize_service.server.api.tokens import app_check_required
 from colorize_service.server.parts import parts
 from colorize_service.server.settings import Settings
@@ -20,14 +20,7 @@ blueprint = Blueprint("colorize", __name__)
 
 
 def _form(settings: Settings, takes: Collection[str]) -> Json:
-    image_id = {
-        "type": "string",
-        "pattern": f"^({UUID4})?$",
-        "description": "Of an earlier upload, in the place of `file`: one of the two is needed. Space around it does "
-        "not count.",
-        "default": "",
-    }
-    return photo_form(settings, {"image_id": image_id} | option_fields(settings, takes), required=False)
+    return photo_or_upload_form(settings, option_fields(settings, takes))
 
 
 def _check() -> None:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import (
 )
 
 from colorize_service.imaging import ImageError
-from colorize_service.inference.model import OptionNotTaken
+from colorize_service.inference.model import NothingSuggested, OptionNotTaken
 from colorize_service.inference.turn import Abandoned, Busy
 from colorize_service.server.api.schemas import Error, answer
 from colorize_service.server.engines.protocol import NO_ROOM
@@ -34,6 +34,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ImageError, _wrong_request)
     app.register_error_handler(OptionNotTaken, _wrong_request)
+    app.register_error_handler(NothingSuggested, _wrong_request)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(Abandoned, lambda _: answer(Error(detail="The client is gone."), CLIENT_CLOSED_REQUEST))
     app.register_error_handler(StorageFull, _storage_full)

@@ -114,8 +114,8 @@ def _send_content(stored: Stored, file_id: str, download_name: str | None) -> Re
     return response
 
 
-def send(path: Path, mimetype: str, etag: str, download_name: str | None = None) -> Response:
-    """A file with a strong ETag, answering conditional and range requests.
+def send(content: Path | BytesIO, mimetype: str, etag: str, download_name: str | None = None) -> Response:
+    """A file, or its bytes, with a strong ETag, answering conditional and range requests.
 
     Raises:
         PreconditionFailed
@@ -124,7 +124,12 @@ def send(path: Path, mimetype: str, etag: str, download_name: str | None = None)
     attachment = download_name is not None
     response = _checked(
         send_file(
-            path, mimetype=mimetype, conditional=True, etag=etag, as_attachment=attachment, download_name=download_name
+            content,
+            mimetype=mimetype,
+            conditional=True,
+            etag=etag,
+            as_attachment=attachment,
+            download_name=download_name,
         )
     )
     response.headers["X-Content-Type-Options"] = "nosniff"

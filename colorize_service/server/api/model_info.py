@@ -14,7 +14,8 @@ blueprint = Blueprint("model", __name__)
 def model() -> Response:
     """Which model is loaded?
 
-    What it is, where it runs, and which fields `POST /colorize` takes beside the photo, with their defaults.
+    What it is, where it runs, which fields `POST /colorize` takes beside the photo, with their defaults, and whether
+    there are likely colours to ask for.
     """
     model = parts().engine.describe()
     width, height = model.processing_size
@@ -26,5 +27,6 @@ def model() -> Response:
         precision=model.precision,
         processing_size=Size(width=width, height=height),
         fields=dict(model.fields),
+        likely_colors=model.suggests,
     )
     return answer(body, headers={"Cache-Control": "no-store"})

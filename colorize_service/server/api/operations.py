@@ -1,13 +1,13 @@
 """What the OpenAPI document says of a view, written beside the view: its docstring and :func:`operation`."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Response
 
 from colorize_service.picture_kinds import LISTED, MEDIA_TYPES
-from colorize_service.server.api.schemas import Body, Error
+from colorize_service.server.api.schemas import UUID4, Body, Error
 from colorize_service.server.form import MOST_FIELDS, MOST_TEXT_BYTES
 from colorize_service.server.settings import Settings
 
@@ -114,6 +114,12 @@ def success(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str
     return {200: response}
 
 
+def success_with_several(model: type[Body], most: int) -> dict[int, Json]:
+    """The answer 200 with a JSON array of so many bodies at most, described by the model's docstring."""
+    several = {"type": "array", "items": ref("schemas", model.__name__), "maxItems": most}
+    return {200: _response(model.__doc__ or "", {"application/json": {"schema": several}}, (_ID,))}
+
+
 def accepted_as(model: type[Body], *headers: str, links: Mapping[str, tuple[str, str]]) -> dict[int, Json]:
     """The answer 202 with a JSON body, and with the address of what goes on. Only documented where there are jobs."""
     response = success(model, "Location", "Preference-Applied", *headers, links=links)[200]
@@ -191,19 +197,37 @@ def unavailable(model: type[Body]) -> dict[int, Json]:
     return {503: _response(model.__doc__ or "", either, ("Retry-After",), (_ID, "Cache-Control"))}
 
 
-def photo_form(settings: Settings, fields: Json, required: bool) -> Json:
-    """A multipart request body: the photo in the field ``file``, and other ``fields``."""
+def photo_form(settings: Settings, fields: Json, required: Sequence[str]) -> Json:
+    """A multipart request body: the photo in the field ``file``, and other ``fields``; the ``required`` of all."""
     photo = BINARY | {
         "description": f"{LISTED}, judged by content and by nothing else. At most {settings.max_pixels} pixels. "
         "Recommended are photos up to 2048×2048."
     }
-    schema = {"type": "object", "properties": {"file": photo} | fields} | ({"required": ["file"]} if required else {})
+    schema = {"type": "object", "properties": {"file": photo} | fields} | (
+        {"required": list(required)} if required else {}
+    )
     limits = (
         f"At most {settings.max_upload_bytes} bytes and {MOST_FIELDS} fields; the fields without a file at most "
         f"{MOST_TEXT_BYTES} bytes together. Fields that mean nothing are ignored."
     )
     content = {"multipart/form-data": {"schema": schema, "encoding": {"file": {"contentType": ", ".join(MEDIA_TYPES)}}}}
     return {"required": True, "description": limits, "content": content}
+
+
+def photo_or_upload_form(settings: Settings, fields: Json, required: Sequence[str] = ()) -> Json:
+    """The same with the id of an upload in the photo's place.
+
+    Args:
+        required: those of the other ``fields`` that are.
+    """
+    image_id = {
+        "type": "string",
+        "pattern": f"^({UUID4})?$",
+        "description": "Of an earlier upload, in the place of `file`: one of the two is needed. Space around it does "
+        "not count.",
+        "default": "",
+    }
+    return photo_form(settings, {"image_id": image_id} | fields, required)
 
 
 @dataclass(frozen=True)

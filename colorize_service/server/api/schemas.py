@@ -1,6 +1,6 @@
 """The JSON bodies of the answers, and how they are sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
@@ -94,6 +94,7 @@ class LoadedModel(Body):
     fields: Annotated[
         dict[str, Any], Field(description="The optional fields of `POST /colorize` that it takes, with their defaults.")
     ]
+    likely_colors: Annotated[bool, Field(description="Whether `POST /colors` has an answer.")]
 
 
 class Uploaded(Body):
@@ -113,6 +114,13 @@ class Colorized(Body):
     download_url: Annotated[str, _address("/results/ID.jpg")]
     api_download_url: Annotated[str, _address("/download/ID")]
     filename: Filename
+
+
+class LikelyColor(Body):
+    """A colour that a surface of a photo may have."""
+
+    color: Annotated[str, Field(pattern="^#[0-9a-f]{6}$", description="In sRGB, good for a hint.")]
+    share: Annotated[float, Field(ge=0, le=1, description="How likely it, or one that looks like it, is.")]
 
 
 class Job(Body):
@@ -163,12 +171,16 @@ class PageSettings(Body):
 
 
 #: What clients get; the page's settings are its own affair.
-ANSWERS = (Error, Healthy, Unhealthy, Alive, LoadedModel, Uploaded, Colorized, Job)
+ANSWERS = (Error, Healthy, Unhealthy, Alive, LoadedModel, Uploaded, Colorized, LikelyColor, Job)
 
 
-def answer(body: Body, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer with this body as JSON, its keys in the order of the alphabet as Flask writes them."""
-    response = jsonify(body.model_dump(mode="json", exclude_unset=True))
+def answer(body: Body | Sequence[Body], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer with this body, or an array of such, as JSON, their keys in the order of the alphabet as Flask's."""
+    response = jsonify(_plain(body) if isinstance(body, Body) else [_plain(each) for each in body])
     response.status_code = status
     response.headers.update(headers or {})
     return response
+
+
+def _plain(body: Body) -> dict[str, Any]:
+    return body.model_dump(mode="json", exclude_unset=True)

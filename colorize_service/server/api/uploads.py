@@ -25,7 +25,7 @@ def _check() -> None:
     "Photos",
     success(Uploaded, "X-Delete-Token", links={"uploaded": ("filename", "filename")}),
     errors=(401, 413, 415, 422, 429, 499),
-    body=lambda settings, _: photo_form(settings, {}, required=True),
+    body=lambda settings, _: photo_form(settings, {}, required=["file"]),
 )
 @app_check_required
 @once(_check)

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from colorize_service.bundle import Bundle, BundleError, Manifest
 from colorize_service.colorizer import Colorizer
 from colorize_service.imaging import Photo
-from colorize_service.inference.model import Model, Setup, check_taken, load_model
+from colorize_service.inference.model import Model, Setup, check_suggests, check_taken, load_model
 from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
+from colorize_service.inference.turn import Turn
+from colorize_service.likely import LikelyColour
 from colorize_service.options import Options
 from colorize_service.server.engines.protocol import Description, Problem, Times
 from colorize_service.server.logs import note
@@ -25,9 +27,23 @@ from colorize_service.server.storage.store import Storage
 log = logging.getLogger(__name__)
 
 Stored = TypeVar("Stored")
+Value = TypeVar("Value")
 
 LOADING_RETRY_AFTER = 5
 FAILED_RETRY_AFTER = 300
+
+
+class _Done(Protocol):
+    """What a colorizer has made of a photo."""
+
+    @property
+    def pixels(self) -> int: ...
+
+    @property
+    def model_seconds(self) -> float: ...
+
+
+Done = TypeVar("Done", bound=_Done)
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,10 @@ class LocalEngine:
         """See :class:`Engine`."""
         check_taken(self.describe(), options)
 
+    def check_suggests(self) -> None:
+        """See :class:`Engine`."""
+        check_suggests(self.describe())
+
     def check_queue(self) -> None:
         """See :class:`Engine`."""
         self._loaded()
@@ -100,6 +120,14 @@ class LocalEngine:
         result_id, times = self.work(photo, options, abandoned, partial(self._storage.put, "results"))
         note(**times.notes())
         return result_id
+
+    def likely_colours(
+        self, photo: Photo, place: tuple[float, float], abandoned: Callable[[], bool], upload_id: str | None = None
+    ) -> list[LikelyColour]:
+        """See :class:`Engine`."""
+        colours, times = self.suggest(photo, place, abandoned)
+        note(**times.notes())
+        return colours
 
     def work(
         self, photo: Photo, options: Options, abandoned: Callable[[], bool], store: Callable[[bytes], Stored]
@@ -117,15 +145,40 @@ class LocalEngine:
             NotLoaded
             ImageError, Busy, Abandoned: as :meth:`colorize`.
         """
+        return self._in_turn(
+            abandoned,
+            lambda colorizer, turn: colorizer.colorize(photo, options, turn),
+            lambda result: store(result.file),
+        )
+
+    def suggest(
+        self, photo: Photo, place: tuple[float, float], abandoned: Callable[[], bool]
+    ) -> tuple[list[LikelyColour], Times]:
+        """The likely colours at a place of a photo, found in its turn, and what they took.
+
+        Raises:
+            NotLoaded
+            NothingSuggested, ImageError, Busy, Abandoned: as :meth:`likely_colours`.
+        """
+        return self._in_turn(
+            abandoned,
+            lambda colorizer, turn: colorizer.likely_colours(photo, *place, turn),
+            lambda suggestion: suggestion.colours,
+        )
+
+    def _in_turn(
+        self, abandoned: Callable[[], bool], work: Callable[[Colorizer, Turn], Done], value: Callable[[Done], Value]
+    ) -> tuple[Value, Times]:
+        """Work on a photo in its turn: the ``value`` of what comes of it, also made within the turn, and the times."""
         colorizer = self._loaded().colorizer
         came = time.perf_counter()
         with self._queue.turn(abandoned) as turn:
             began = time.perf_counter()
             self._metrics.queue_seconds.observe(began - came)
-            result = colorizer.colorize(photo, options, turn)
-            self._metrics.engine_seconds.observe(result.model_seconds)
-            times = Times(result.pixels, began - came, time.perf_counter() - began, result.model_seconds)
-            return store(result.file), times
+            done = work(colorizer, turn)
+            self._metrics.engine_seconds.observe(done.model_seconds)
+            times = Times(done.pixels, began - came, time.perf_counter() - began, done.model_seconds)
+            return value(done), times
 
     def _loaded(self) -> _Loaded:
         state = self._state
@@ -163,4 +216,5 @@ def _description(model: Model, manifest: Manifest) -> Description:
         precision=manifest.precision,
         processing_size=model.processing_size(1, 1),
         fields={name: defaults[name] for name in model.takes},
+        suggests=model.suggests,
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from colorize_service.imaging import Photo
 from colorize_service.inference.turn import Busy
+from colorize_service.likely import LikelyColour
 from colorize_service.options import Options
 
 #: Said where a picture cannot be stored.
@@ -38,6 +39,7 @@ class Description:
         device: ``cpu`` or ``cuda``: where it runs.
         processing_size: width and height in pixels at which it sees a square photo.
         fields: the options that it takes beside those that every model takes, with their defaults.
+        suggests: whether it tells which colours are likely.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Description:
     precision: str
     processing_size: tuple[int, int]
     fields: Mapping[str, Any]
+    suggests: bool = False
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -141,6 +144,14 @@ class Engine(Protocol):
             OptionNotTaken: if it does not take one.
         """
 
+    def check_suggests(self) -> None:
+        """Whether the loaded model tells which colours are likely.
+
+        Raises:
+            NotLoaded
+            NothingSuggested: if it does not.
+        """
+
     def check_queue(self) -> None:
         """Whether a photo that came now could be taken.
 
@@ -166,4 +177,19 @@ class Engine(Protocol):
             Busy: if its turn does not come in time, or the device has no memory for it.
             Abandoned: if ``abandoned()`` says so.
             StorageFull, OSError: if the result cannot be stored.
+        """
+
+    def likely_colours(
+        self, photo: Photo, place: tuple[float, float], abandoned: Callable[[], bool], upload_id: str | None = None
+    ) -> list[LikelyColour]:
+        """The colours that a surface of a photo most likely has, found in its turn; times go as those of a result.
+
+        Args:
+            place: x and y of a point of the surface, as those of a hint.
+            abandoned, upload_id: as of :meth:`colorize`.
+
+        Raises:
+            NothingSuggested: if the model does not tell them.
+            ImageError, Busy, Abandoned: as :meth:`colorize`.
+            StorageFull, OSError: if the photo has to be stored for it and cannot be.
         """

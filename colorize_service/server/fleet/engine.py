@@ -6,12 +6,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from flask import g
 
 from colorize_service.imaging import Photo
-from colorize_service.inference.model import check_taken
+from colorize_service.inference.model import check_suggests, check_taken
 from colorize_service.inference.turn import Busy
+from colorize_service.likely import LikelyColour
 from colorize_service.options import Options
 from colorize_service.server.engines.protocol import Description, Problem
 from colorize_service.server.fleet import messages
@@ -20,7 +22,7 @@ from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import LineFigures
 from colorize_service.server.fleet.jobs import FleetJobs
 from colorize_service.server.fleet.line import Line, LineError, celery_app
-from colorize_service.server.fleet.messages import Task
+from colorize_service.server.fleet.messages import Outcome, Task
 from colorize_service.server.fleet.outcomes import error_of, unreachable
 from colorize_service.server.fleet.pulse import BrokerPing, Pulse
 from colorize_service.server.fleet.store import Store
@@ -59,7 +61,8 @@ class FleetEngine:
         return self._pulse.problem
 
     def describe(self) -> Description:
-        """The model of the workers; while they differ, that of the earliest version: what it takes, all take."""
+        """The model of the workers; while they differ, that of the earliest version: what it takes, all take.
+        It tells likely colours if all do: one of an earlier version of the service may not."""
         if problem := self.problem:
             raise problem.error()
         return earliest(self._pulse.workers)
@@ -67,6 +70,10 @@ class FleetEngine:
     def check_taken(self, options: Iterable[str]) -> None:
         """See :class:`Engine`."""
         check_taken(self.describe(), options)
+
+    def check_suggests(self) -> None:
+        """See :class:`Engine`."""
+        check_suggests(self.describe())
 
     def check_queue(self) -> None:
         """See :class:`Engine`."""
@@ -80,21 +87,41 @@ class FleetEngine:
         self, photo: Photo, options: Options, abandoned: Callable[[], bool], upload_id: str | None = None
     ) -> str:
         """See :class:`Engine`."""
-        photo_id = str(uuid.uuid4())
-        task = messages.task(photo_id, options, g.request_id, upload_id)
-        note(photo=photo_id)
+        task = messages.task(str(uuid.uuid4()), options, g.request_id, upload_id)
+        self._outcome(task, photo, abandoned, self._is_stored)
+        return task.id
+
+    def likely_colours(
+        self, photo: Photo, place: tuple[float, float], abandoned: Callable[[], bool], upload_id: str | None = None
+    ) -> list[LikelyColour]:
+        """See :class:`Engine`."""
+        task = Task(str(uuid.uuid4()), {}, g.request_id, upload_id, place)
+        return self._outcome(task, photo, abandoned, lambda _: False).likely_colours()
+
+    def _outcome(
+        self, task: Task, photo: Photo, abandoned: Callable[[], bool], is_stored: Callable[[str], bool]
+    ) -> Outcome:
+        """Let a photo wait for a worker, and note what it took.
+
+        Args:
+            is_stored: whether the task's result is in the store.
+
+        Raises:
+            Exception: what has gone wrong in the worker, as if it had here.
+        """
+        note(photo=task.id)
         started = time.monotonic()
         with self._in_line(task):
             self.send(task, photo)
             waiting = Waiting(self._board, self._settings, task, lambda reason: self._send_again(task, photo, reason))
-            outcome = waiting.wait(abandoned, self._is_stored)
+            outcome = waiting.wait(abandoned, is_stored)
         if outcome.kind != "done":
             raise error_of(outcome)
         times = outcome.times(time.monotonic() - started)
         self._metrics.queue_seconds.observe(times.queue)
         self._metrics.engine_seconds.observe(times.engine)
         note(**times.notes())
-        return photo_id
+        return outcome
 
     @contextlib.contextmanager
     def _in_line(self, task: Task) -> Iterator[None]:
@@ -155,8 +182,10 @@ class FleetEngine:
 
 
 def earliest(models: Iterable[Description]) -> Description:
-    """That of the earliest version."""
-    return min(models, key=lambda model: (_version(model.version), model.name))
+    """That of the earliest version, telling likely colours if all of them do."""
+    models = list(models)
+    found = min(models, key=lambda model: (_version(model.version), model.name))
+    return replace(found, suggests=all(model.suggests for model in models))
 
 
 def _version(text: str) -> tuple[tuple[int, str], ...]:

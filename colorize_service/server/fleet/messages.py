@@ -1,16 +1,20 @@
 """What API processes and workers say to each other: ids, options and sentences as JSON, and never pixels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from colorize_service.likely import MOST_COLOURS, LikelyColour
 from colorize_service.options import MOST_HINTS, OPTIONS, Options
 from colorize_service.server.engines.protocol import Description, Times
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Byte = Annotated[int, Meta(ge=0, le=255)]
 RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/+=-]{1,128}\Z")]
 
 
@@ -18,20 +22,30 @@ class NotOurs(Exception):
     """A message that nobody here has sent."""
 
 
-class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A photo to colorize.
+class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A photo to colorize, or to tell the likely colours of. What is at its default is not sent, so that a worker of an
+    earlier version knows the rest.
 
     Attributes:
         id: of the result, and of the photo in the store's ``inbox``.
         options: those that are not at their defaults, by name, so that a worker of an earlier version knows them.
         request_id: of the request that brought it.
         upload: the id of the stored upload that is the photo; there is none in the inbox then.
+        place: x and y of the point whose surface's likely colours are asked for; nothing is colorized then.
     """
 
     id: Id
     options: dict[str, Any]
     request_id: RequestId
     upload: Id | None = None
+    place: tuple[Share, Share] | None = None
+
+
+class Colour(msgspec.Struct, frozen=True):
+    """A :class:`~colorize_service.likely.LikelyColour`."""
+
+    rgb: tuple[Byte, Byte, Byte]
+    share: Share
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -42,6 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
         sentence: for a person, of an error.
         retry_after: seconds, where it helps to try again.
         pixels, work, engine: as in :class:`Times`, of a photo that is done.
+        colours: those that were asked for.
     """
 
     kind: Literal["done", "image", "option", "missing", "busy", "full", "failed"]
@@ -50,10 +65,21 @@ class Outcome(msgspec.Struct, frozen=True):
     pixels: int = 0
     work: float = 0.0
     engine: float = 0.0
+    colours: Annotated[tuple[Colour, ...], Meta(max_length=MOST_COLOURS)] = ()
 
     def times(self, seconds: float) -> Times:
         """What the photo took, of which so many seconds have passed since it was sent."""
         return Times(self.pixels, max(0.0, seconds - self.work), self.work, self.engine)
+
+    def likely_colours(self) -> list[LikelyColour]:
+        """The colours that were asked for."""
+        return [LikelyColour(each.rgb, each.share) for each in self.colours]
+
+
+def done(times: Times, colours: Sequence[LikelyColour] = ()) -> Outcome:
+    """The outcome of a photo that is done."""
+    found = tuple(Colour(each.rgb, each.share) for each in colours)
+    return Outcome("done", "", 1, times.pixels, times.work, times.engine, found)
 
 
 def task(photo_id: str, options: Options, request_id: str, upload: str | None) -> Task:

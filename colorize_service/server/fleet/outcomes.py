@@ -5,7 +5,7 @@ import logging
 from werkzeug.exceptions import InternalServerError, NotFound
 
 from colorize_service.imaging import ImageError
-from colorize_service.inference.model import OptionNotTaken
+from colorize_service.inference.model import NothingSuggested, OptionNotTaken
 from colorize_service.inference.turn import Busy
 from colorize_service.server.engines.protocol import NO_ROOM
 from colorize_service.server.fleet.messages import Outcome
@@ -20,7 +20,7 @@ FAILED = "Something went wrong on the server; it has been logged."
 
 
 class NotTaken(ImageError):
-    """A request sets an option that the worker's model does not take."""
+    """A request asks for what the worker's model does not take or tell."""
 
 
 def worn(attempts: int) -> Outcome:
@@ -38,7 +38,7 @@ def outcome_of(error: Exception) -> Outcome:
             return Outcome("full", str(error))
         case ImageError():
             return Outcome("image", str(error))
-        case OptionNotTaken():
+        case OptionNotTaken() | NothingSuggested():
             return Outcome("option", str(error))
         case NotFound():
             return Outcome("missing", error.description or "")

@@ -11,10 +11,9 @@ from colorize_service.imaging import open_photo
 from colorize_service.inference.turn import LOOK_SECONDS, Abandoned
 from colorize_service.options import Options
 from colorize_service.server.engines.local import LocalEngine
-from colorize_service.server.engines.protocol import Times
 from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import WorkerFigures
-from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, read_task
+from colorize_service.server.fleet.messages import NotOurs, Outcome, Task, done, read_task
 from colorize_service.server.fleet.outcomes import outcome_of, worn
 from colorize_service.server.fleet.presence import Presence
 from colorize_service.server.fleet.store import Store
@@ -74,10 +73,7 @@ class Work:
         began = time.perf_counter()
         self._figures.begun(attempts)
         try:
-            times = self._colorize(task, options, attempts)
-            outcome = Outcome("done")
-            if times is not None:
-                outcome = Outcome("done", "", 1, times.pixels, times.work, times.engine)
+            outcome = self._colorize(task, options, attempts) if task.place is None else self._suggest(task, task.place)
         except Abandoned:
             self._patiently(lambda: self._board.release(task.id))
             self._figures.ended("gone")
@@ -95,16 +91,21 @@ class Work:
         self._figures.ended(outcome.kind, seconds)
         _log(task, outcome.kind, attempts=attempts, ms=round(seconds * 1000, 1), **notes)
 
-    def _colorize(self, task: Task, options: Options, attempts: int) -> Times | None:
-        """Store the result; None if it has been stored by an attempt before this one."""
+    def _colorize(self, task: Task, options: Options, attempts: int) -> Outcome:
+        """Store the result, unless that was done by an attempt before this one."""
         if attempts > 1 and self._store.get("results", task.id) is not None:
-            return None
+            return Outcome("done")
         self._engine.check_taken(options.of_the_model())
         photo = open_photo(self._read(task), max_pixels=self._settings.max_pixels)
         _, times = self._engine.work(
             photo, options, self._abandoned(task.id), lambda file: self._store.put("results", task.id, file)
         )
-        return times
+        return done(times)
+
+    def _suggest(self, task: Task, place: tuple[float, float]) -> Outcome:
+        photo = open_photo(self._read(task), max_pixels=self._settings.max_pixels)
+        colours, times = self._engine.suggest(photo, place, self._abandoned(task.id))
+        return done(times, colours)
 
     def _read(self, task: Task) -> bytes:
         if task.upload is None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import os
-import re
 import secrets
 import threading
 import time
@@ -13,12 +11,10 @@ from datetime import timedelta
 from functools import partial
 from itertools import chain, starmap
 from typing import Any
-from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
-from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
+from colorize_service.server.storage.bucket_client import AWAY, as_ours, connect, reason_of
 from colorize_service.server.storage.store import (
     PRIVATE,
     Found,
@@ -32,19 +28,15 @@ from colorize_service.server.storage.store import (
 
 log = logging.getLogger(__name__)
 
-#: An operation is tried so many times more, within this time in seconds.
-RETRIES, RETRY_FOR = 2, 30
-#: Most seconds for a connection, and for one try of an operation.
-CONNECT_TIMEOUT, TIMEOUT = 2, 10
+#: An operation that fails soon is tried so many times more.
+RETRIES = 2
+#: Most seconds in which nothing comes from a store that is read from, for one operation, and for a mere look at it.
+READ_TIMEOUT, TIMEOUT, LOOK_TIMEOUT = 4, 10, 2
 #: For so many seconds :meth:`BucketStorage.problem` believes what it has found out.
 BELIEVED = 2.0
 
 #: Most bytes of a file that are in memory while it is sent.
 PIECE = 2**20
-
-_ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL")
-_STATUS = re.compile(r"non-2xx status code: (\d{3} [A-Z][A-Za-z ]*[a-z])")
-_CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 
 
 class BucketStorage:
@@ -64,11 +56,13 @@ class BucketStorage:
             ValueError: if the environment has settings of the provider that cannot be used. Nothing is asked yet.
         """
         self._lifetime = Lifetime(lifetime)
-        self._store = _connect(url, RETRIES, TIMEOUT)
-        self._impatient = _connect(url, 0, CONNECT_TIMEOUT)
+        self._store = connect(url, RETRIES, TIMEOUT, READ_TIMEOUT)
+        self._writing = connect(url, RETRIES, TIMEOUT, TIMEOUT)  # nothing is read while a file is on its way
+        self._impatient = connect(url, 0, LOOK_TIMEOUT, LOOK_TIMEOUT)
         self._asking = threading.Lock()
         self._asked = -BELIEVED  # when, on the monotonic clock,
         self._problem: str | None = None  # and what came of it
+        self._silent = False  # whether it was silent, and not heard of since
 
     def put(self, collection: str, data: bytes, file_id: str | None = None) -> str:
         """:meth:`put_all` for a single file."""
@@ -94,7 +88,7 @@ class BucketStorage:
         """The bytes of a stored file, or None."""
         if not is_id(file_id):
             return None
-        with _answering(), contextlib.suppress(FileNotFoundError):
+        with self._answering(), contextlib.suppress(FileNotFoundError):
             found = obstore.get(self._store, _key(collection, file_id))
             if not self._lifetime.is_over(collection, found.meta["last_modified"].timestamp()):
                 hold(found.meta["size"])
@@ -106,7 +100,7 @@ class BucketStorage:
         if not is_id(file_id):
             return None
         key = _key(collection, file_id)
-        with _answering(), contextlib.suppress(FileNotFoundError):
+        with self._answering(), contextlib.suppress(FileNotFoundError):
             about = obstore.head(self._store, key)
             modified = about["last_modified"]
             if not self._lifetime.is_over(collection, modified.timestamp()):
@@ -118,13 +112,13 @@ class BucketStorage:
         """Delete a file; whether there was one."""
         there = self.open(collection, file_id) is not None
         if is_id(file_id):
-            with _answering(), contextlib.suppress(FileNotFoundError):
+            with self._answering(), contextlib.suppress(FileNotFoundError):
                 obstore.delete(self._store, _key(collection, file_id))
         return there
 
     def files(self, collection: str) -> Iterator[Found]:
         """All files of a collection, expired ones too, in any order."""
-        with _answering():
+        with self._answering():
             for objects in obstore.list(self._store, f"{collection}/"):
                 for each in objects:
                     name = each["path"].rpartition("/")[2]
@@ -147,9 +141,9 @@ class BucketStorage:
         and the others believe what was found before."""
         if time.monotonic() - self._asked >= BELIEVED and self._asking.acquire(blocking=False):
             try:
-                with _answering():
+                with as_ours():
                     next(iter(obstore.list(self._impatient, "nothing/")), None)
-                self._problem = None
+                self._problem, self._silent = None, False
             except StoreUnavailable as error:
                 self._problem = str(error)
             finally:
@@ -167,16 +161,34 @@ class BucketStorage:
         return found
 
     def _secrets(self) -> list[bytes]:
-        with _answering():
+        with self._answering():
             keys = sorted(each["path"] for objects in obstore.list(self._store, "secrets/") for each in objects)
             return [bytes(obstore.get(self._store, key).bytes()) for key in keys]
 
     def _put(self, key: str, data: bytes, about: Any) -> None:
-        with _answering():
+        with self._answering():
             try:
-                obstore.put(self._store, key, data, attributes=about, use_multipart=False)
+                obstore.put(self._writing, key, data, attributes=about, use_multipart=False)
             except FileNotFoundError as error:  # there is no such bucket
-                raise StoreUnavailable(_reason(error)) from None
+                raise StoreUnavailable(reason_of(error)) from None
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Make what the store's client raises ours; FileNotFoundError stays.
+
+        Where a store takes connections and says nothing, those who wait for it would become many: so from when one has
+        waited in vain, nobody does but the one who asks whether it is back.
+        """
+        if self._silent and (problem := self.problem()) is not None:
+            raise StoreUnavailable(problem)
+        began = time.monotonic()
+        try:
+            with as_ours():
+                yield
+        except StoreUnavailable as error:
+            if str(error) == AWAY and time.monotonic() - began >= READ_TIMEOUT:
+                self._silent, self._problem, self._asked = True, AWAY, -BELIEVED
+            raise
 
     def _read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         # Each piece is a request of its own, so that none lasts as long as a slow client takes for all of them. The
@@ -186,11 +198,11 @@ class BucketStorage:
         return chain([first], starmap(partial(self._piece, key), pieces[1:]))
 
     def _piece(self, key: str, start: int, stop: int) -> bytes:
-        with _answering():
+        with self._answering():
             return bytes(obstore.get_range(self._store, key, start=start, end=stop))
 
     def _link(self, key: str, seconds: float) -> str:
-        with _answering():
+        with self._answering():
             return obstore.sign(self._store, "GET", key, timedelta(seconds=seconds))
 
 
@@ -202,51 +214,3 @@ def _about(collection: str) -> Any:
 
 def _key(collection: str, file_id: str) -> str:
     return f"{collection}/{file_name(collection, file_id)}"
-
-
-def _connect(url: str, retries: int, timeout: float) -> S3Store | GCSStore | AzureStore:
-    # A request is signed, but what it brings could be read on the way; so only where the operator has written `http:`.
-    plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    how: dict[str, Any] = {
-        "client_options": {
-            "allow_http": plain,
-            "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT),
-            "timeout": timedelta(seconds=timeout),
-        },
-        "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=RETRY_FOR)},
-    }
-    if urlsplit(url).scheme == "s3":  # not all that speak S3 delete several files at once, which obstore asks for
-        how["config"] = {"disable_bulk_delete": True}
-    try:
-        return from_url(url, **how)  # type: ignore[return-value]  # by the scheme it is one of these
-    except BaseError as error:
-        raise ValueError(_without_credentials(str(error).partition("\n")[0])) from None
-
-
-@contextlib.contextmanager
-def _answering() -> Iterator[None]:
-    """Make what the store's client raises ours; FileNotFoundError stays."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (BaseError, OSError) as error:
-        # Not `from error`: what a store answers may name keys.
-        raise StoreUnavailable(_reason(error)) from None
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without anything that a store or an address could have of credentials in it."""
-    text = str(error)
-    status, code = _STATUS.search(text), _CODE.search(text)
-    said = " ".join(match[1] for match in (status, code) if match)
-    if said:
-        return f"it answered {said}"
-    return "it cannot be reached" if "HTTP error" in text else type(error).__name__
-
-
-def _without_credentials(text: str) -> str:
-    for name, value in os.environ.items():
-        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) and len(value) > 3:
-            text = text.replace(value, f"({name})")
-    return text

@@ -1,11 +1,13 @@
 """The files that come with the service: its pages, and what they load."""
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from colorize_service.server.api.files import send
@@ -37,10 +39,24 @@ def send_asset(folder: Path, name: str) -> Response:
 
 
 def _send(folder: Path, name: str) -> Response:
+    path, mimetype, etag = folder / name, TYPES[Path(name).suffix], _etags(folder)[name]
+    if mimetype == "image/jpeg":  # gzip would make nothing of it
+        response = send(path, mimetype, etag)
+    else:
+        packed = request.accept_encodings.quality("gzip") > 0
+        response = send(BytesIO(_packed(path)), mimetype, f"{etag}-gzip") if packed else send(path, mimetype, etag)
+        response.vary.add("Accept-Encoding")
+        if packed and response.status_code in (200, 206):
+            response.headers["Content-Encoding"] = "gzip"
     # Asked for again each time, at the cost of a 304, so that all files of a page are from the same release.
-    response = send(folder / name, TYPES[Path(name).suffix], _etags(folder)[name])
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+@cache
+def _packed(path: Path) -> bytes:
+    """The file's content in gzip, the same on all replicas."""
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 @cache

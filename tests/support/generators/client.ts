@@ -21,6 +21,8 @@ async function main(url: string, path: string, folder: string): Promise<void> {
   await keep("by-file", await pictures.result({ filename: byFile.filename }));
   const byId = await photos.colorize({ imageId: upload.imageId, saturation: 1.5 });
   await keep("by-id", await pictures.download({ fileId: byId.resultId }));
+  const [likeliest] = await photos.colors({ imageId: upload.imageId, x: 0.5, y: 0.25 });
+  if (!(likeliest.share > 0 && likeliest.color.startsWith("#"))) throw new Error(JSON.stringify(likeliest));
 }
 
 const [url, photo, folder] = process.argv.slice(2);

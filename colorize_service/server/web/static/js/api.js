@@ -7,6 +7,8 @@ export const DISCARDED = new DOMException("The photo was deleted.", "AbortError"
 
 const LONGEST = 5 * 60_000; // milliseconds for which a busy service is asked again
 
+const ASK_AGAIN = new Set([429, 503]); // of these the service says when
+
 /** What the service answered that is no success, or that it did not answer (status 0). */
 export class ServiceError extends Error {
   /** @param {string} detail a sentence for people @param {number} status @param {number?} retryAfter seconds */
@@ -15,6 +17,19 @@ export class ServiceError extends Error {
     this.status = status;
     this.retryAfter = retryAfter;
   }
+
+  /** Whether the same request may succeed later; what is refused for what it is will be refused again. */
+  get mayPass() {
+    return this.status === 0 || this.status === 401 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Whether the service still has a file. @param {string} path @throws {ServiceError} if it does not say so */
+export async function isThere(path) {
+  const response = await fetch(path, { method: "HEAD", cache: "no-store" })
+    .catch(() => { throw new ServiceError(UNREACHABLE); });
+  if (!response.ok && response.status !== 404) throw new ServiceError(unexpected(response.status), response.status);
+  return response.ok;
 }
 
 /** A JSON document of the service, or null where there is none. @param {string} path */
@@ -29,7 +44,7 @@ export async function get(path) {
  * @param {Object<string, string|Blob>} fields
  * @param {{signal: AbortSignal, onSent?: (share: number) => void,
  *   onBusy?: (detail: string, seconds: number) => void}} how
- * @returns {Promise<object>} the answer, with the token to delete what it stored as `deleteToken`
+ * @returns {Promise<object>} the answer; if it is no list, with the token to delete what it stored as `deleteToken`
  * @throws {ServiceError}
  */
 export async function post(path, fields, { signal, onSent, onBusy }) {
@@ -45,7 +60,7 @@ export async function post(path, fields, { signal, onSent, onBusy }) {
       if (error.status === 401 && !renewed) {
         renewed = true;
         if (!await freshToken(signal)) throw error;
-      } else if (error.status === 503 && error.retryAfter && performance.now() - since < LONGEST) {
+      } else if (ASK_AGAIN.has(error.status) && error.retryAfter && performance.now() - since < LONGEST) {
         await countDown(error.retryAfter, signal, (seconds) => onBusy?.(error.message, seconds));
       } else throw error;
     }
@@ -88,7 +103,8 @@ function send(path, form, appCheckToken, signal, onSent) {
     };
     request.onload = () => {
       const answer = parsed(request.responseText);
-      if (request.status === 200 && answer) {
+      if (request.status === 200 && Array.isArray(answer)) resolve(answer);
+      else if (request.status === 200 && answer) {
         resolve({ ...answer, deleteToken: request.getResponseHeader("X-Delete-Token") });
       } else {
         reject(new ServiceError(answer?.detail ?? unexpected(request.status), request.status,

@@ -1,135 +1,165 @@
-/** Correcting colours: places in the photo, and the palette for each of them. */
+/** Correcting colours: places in the photo, each with the colour that somebody knows better. */
 
+import { choose, closePalette, keepClear, offerReaches, onPalette, openPalette, paletteIsOpen, updatePalette }
+  from "./palette.js";
+import { colourAt } from "./colours.js";
+import { compare } from "./compare.js";
 import { $, element } from "./dom.js";
+import { take } from "./gestures.js";
+import { showLoupe } from "./loupe.js";
+import { focusMarker, name, onMarkers, position, showMarkers } from "./markers.js";
+import { bringIn } from "./zoom.js";
 
-const SWATCHES = {
-  "Fair skin": "#e0ac8c", "Dark skin": "#8a5a3c", "Blond": "#d9bb7d", "Brown": "#73492a", "Brick": "#b0563a",
-  "Red": "#c22f34", "Yellow": "#e6bd37", "Grass": "#6a9a3a", "Dark green": "#2f6b45", "Sky": "#79b4e6",
-  "Navy": "#2c4a8f", "Violet": "#7d4fa3",
-};
 const STEP = 0.02; // of the photo's width or height, for the arrow keys
 const STRIDE = 0.1;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const [frame, crosshair, palette, toggle] = [$("frame"), $("crosshair"), $("palette"), $("correct")];
+const [view, crosshair, toggle] = [$("view"), $("crosshair"), $("correct")];
 const cross = { x: 0.5, y: 0.5 };
 
+/** @typedef {import("./history.js").Hint} Hint */
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
-let chosen = 0; // id of the hint that the palette is for
-let lastId = 0;
+/** The place that the palette is for; it is no hint before it has a colour. @type {Hint?} */
+let open = null;
+let lastId = Date.now(); // hints of before a reload have lower ones
 
 /** Shows a photo's hints. @param {import("./picture.js").Picture} picture */
 export function showHints(picture) {
-  if (picture !== shown) palette.hidePopover();
+  if (picture !== shown) closePalette();
   shown = picture;
   toggle.disabled = !picture.result;
   if (!picture.result) correct(false);
-  const { hints } = picture.settings;
-  const old = JSON.stringify(hints);
-  if ($("hints").dataset.shown !== old) {
-    $("hints").dataset.shown = old;
-    $("hints").hidden = !hints.length;
-    $("hints").replaceChildren(...hints.map(row));
-    $("markers").replaceChildren(...hints.map(marker));
-  }
-  if (!hints.some(({ id }) => id === chosen)) palette.hidePopover();
   $("undo").disabled = !picture.canUndo;
   $("redo").disabled = !picture.canRedo;
+  render();
 }
 
-const place = (hint, number) => `Place ${number + 1}, ${position(hint)}`;
-const position = ({ x, y }) => `${percent(x)} from the left, ${percent(y)} from the top`;
-const percent = (share) => `${Math.round(100 * share)} %`;
+/** Offers what the model takes. @param {{kind: string}} model */
+export function offerHints({ kind }) {
+  offerReaches(kind);
+}
+
+const saved = (id) => shown.settings.hints.find((hint) => hint.id === id);
+
+function render() {
+  const { hints } = shown.settings;
+  if (open) {
+    open = saved(open.id) ?? { ...open, color: null };
+    updatePalette(open);
+  }
+  showMarkers(open && !open.color ? [...hints, open] : hints, open?.id ?? 0);
+  const now = JSON.stringify(hints);
+  if ($("hints").dataset.shown === now) return;
+  $("hints").dataset.shown = now;
+  $("hints").hidden = !hints.length;
+  $("hints").replaceChildren(...hints.map(row));
+}
 
 function row(hint, number) {
-  const change = element("button", { type: "button", className: "place", "aria-label": `${place(hint, number)}: change`,
-    onclick: () => choose(hint.id) }, dot(hint), `Place ${number + 1}`);
+  const dot = element("span", { className: "dot", "aria-hidden": "true" });
+  dot.style.backgroundColor = hint.color;
+  const change = element("button", { type: "button", className: "place", "aria-label": `${name(hint, number)}: change`,
+    onclick: () => edit(hint) }, dot, `Place ${number + 1}`);
   const remove = element("button", { type: "button", className: "icon", textContent: "×",
-    "aria-label": `${place(hint, number)}: remove`, onclick: () => discard(hint.id) });
+    "aria-label": `${name(hint, number)}: remove`, onclick: () => discard(hint.id) });
   return element("li", {}, change, remove);
 }
 
-function dot(hint) {
-  const made = element("span", { className: "dot", "aria-hidden": "true" });
-  made.style.backgroundColor = hint.color;
-  return made;
+const rounded = (share) => Math.round(Math.max(0, Math.min(1, share)) * 1e4) / 1e4;
+
+/** A new place; if no colour is chosen for it, it was none. */
+function add({ x, y }) {
+  lastId = Math.max(lastId, ...shown.settings.hints.map(({ id }) => id)) + 1;
+  edit({ id: lastId, x: rounded(x), y: rounded(y), color: null });
 }
 
-function marker(hint, number) {
-  // The list has the same for the keyboard and for screen readers.
-  const made = element("button", { type: "button", className: "marker", tabIndex: -1, textContent: number + 1,
-    "aria-label": place(hint, number), onclick: () => choose(hint.id) });
-  made.style.left = `${100 * hint.x}%`;
-  made.style.top = `${100 * hint.y}%`;
-  made.style.backgroundColor = hint.color;
-  return made;
-}
-
-/** A new hint with the colour that the place has now. */
-function add(x, y) {
-  lastId += 1;
-  const hint = { id: lastId, x: rounded(x), y: rounded(y), color: colourAt(x, y) };
-  shown.settle();
-  shown.change({ hints: [...shown.settings.hints, hint] }, `colour ${lastId}`);
-  choose(lastId);
-}
-
-const rounded = (share) => Math.round(share * 1e4) / 1e4;
-
-function discard(id) {
-  palette.hidePopover();
-  shown.settle();
-  shown.change({ hints: shown.settings.hints.filter((hint) => hint.id !== id) }, "removal");
-  shown.settle();
-  shown.work();
-  (frame.classList.contains("corrects") ? crosshair : toggle).focus({ preventScroll: true });
-}
-
-/** Opens the palette beside a hint. */
-function choose(id) {
+/** Opens the palette for a place. @param {Hint} hint */
+function edit(hint) {
+  const picture = shown;
   correct(true);
-  chosen = id;
-  const hint = shown.settings.hints.find((one) => one.id === id);
-  $("colour").value = hint.color;
-  palette.hidePopover();
-  palette.showPopover();
-  const [box, { offsetWidth: width, offsetHeight: height }] = [frame.getBoundingClientRect(), palette];
-  const [x, y] = [box.left + hint.x * box.width, box.top + hint.y * box.height];
-  const above = y + 24 + height > innerHeight && y - 24 - height > 0;
-  palette.style.left = `${scrollX + Math.max(8, Math.min(x - width / 2, document.body.clientWidth - width - 8))}px`;
-  palette.style.top = `${scrollY + (above ? y - 24 - height : y + 24)}px`;
-  $("swatches").firstChild.focus({ preventScroll: true });
-  palette.scrollIntoView({ block: "nearest" });
+  bringIn(hint);
+  openPalette(hint, hint.color ?? colourAt(hint), (signal) => picture.likely(hint, signal));
+  open = hint;
+  render();
 }
 
-function recolour(color) {
-  const hints = shown.settings.hints.map((hint) => hint.id === chosen ? { ...hint, color } : hint);
-  shown.change({ hints }, `colour ${chosen}`);
+/** Changes the hint of an id. @param {Partial<Hint>} changes @param {string} tag of the step for undo */
+function change(id, changes, tag) {
+  shown.change({ hints: shown.settings.hints.map((hint) => hint.id === id ? { ...hint, ...changes } : hint) }, tag);
   shown.workSoon();
 }
 
-/** The mean colour of the result around a place, as #rrggbb. */
-function colourAt(x, y) {
-  const image = $("after");
-  const canvas = element("canvas", { width: 1, height: 1 });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  const side = Math.max(1, Math.min(image.naturalWidth, image.naturalHeight) / 100);
-  context.drawImage(image, x * (image.naturalWidth - side), y * (image.naturalHeight - side), side, side, 0, 0, 1, 1);
-  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
-  return `#${[red, green, blue].map((level) => level.toString(16).padStart(2, "0")).join("")}`;
+function recolour(color) {
+  if (saved(open.id)) {
+    change(open.id, { color }, `colour ${open.id}`);
+    return;
+  }
+  shown.settle();
+  shown.change({ hints: [...shown.settings.hints, { ...open, color }] }, `colour ${open.id}`);
+  shown.workSoon();
 }
+
+function setReach(name) {
+  const reach = name === "surface" ? undefined : name;
+  open = { ...open, reach };
+  if (!saved(open.id)) return;
+  shown.settle();
+  change(open.id, { reach }, "reach");
+  shown.settle();
+}
+
+function move(id, x, y, last) {
+  const place = { x: rounded(x), y: rounded(y) };
+  if (open?.id === id) open = { ...open, ...place };
+  if (saved(id)) change(id, place, `move ${id}`);
+  else render();
+  if (last) shown.settle();
+  if (open?.id === id) keepClear(open);
+}
+
+function discard(id) {
+  closePalette();
+  if (!saved(id)) return;
+  const { hints } = shown.settings;
+  const next = hints[hints.findIndex((hint) => hint.id === id) + 1] ?? hints.findLast((hint) => hint.id !== id);
+  shown.settle();
+  shown.change({ hints: hints.filter((hint) => hint.id !== id) }, "removal");
+  shown.settle();
+  shown.work();
+  if (!view.classList.contains("corrects")) toggle.focus({ preventScroll: true });
+  else if (next) focusMarker(next.id);
+  else crosshair.focus({ preventScroll: true });
+}
+
+/** With the palette open a click on the photo closes it, or takes a colour for it. */
+function tap(place) {
+  if (view.classList.contains("samples")) choose(colourAt(place, 3));
+  else if (paletteIsOpen()) closePalette();
+  else {
+    moveCross(place.x, place.y);
+    add(cross);
+  }
+  showLoupe(null);
+}
+
+const samples = () => view.classList.contains("samples");
 
 /** Whether a click places a colour, instead of comparing. */
 function correct(on) {
-  if (on === frame.classList.contains("corrects")) return;
-  frame.classList.toggle("corrects", on);
+  if (on === view.classList.contains("corrects")) return;
+  if (!on) closePalette();
+  view.classList.toggle("corrects", on);
   toggle.setAttribute("aria-pressed", on);
   $("markers").hidden = crosshair.hidden = !on;
   $("slider").hidden = on;
-  if (!on) return;
+  if (!on) {
+    compare();
+    return;
+  }
+  take({ tap, aims: true, aim: showLoupe, hover: (place) => samples() && showLoupe(place) });
   moveCross(cross.x, cross.y);
-  frame.scrollIntoView({ block: "nearest" });
+  view.scrollIntoView({ block: "nearest" });
 }
 
 function moveCross(x, y) {
@@ -140,42 +170,44 @@ function moveCross(x, y) {
   crosshair.setAttribute("aria-label", `Place of a colour: ${position(cross)}`);
 }
 
-frame.addEventListener("click", (event) => {
-  if (!frame.classList.contains("corrects") || event.target.closest(".marker")) return;
-  const box = frame.getBoundingClientRect();
-  const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  moveCross(x, y);
-  add(cross.x, cross.y);
-});
 crosshair.addEventListener("keydown", (event) => {
   const arrow = ARROWS[event.key];
+  if (event.defaultPrevented) return;
   if (arrow) {
     const far = event.shiftKey ? STRIDE : STEP;
     moveCross(cross.x + far * arrow[0], cross.y + far * arrow[1]);
-  } else if (event.key === "Enter" || event.key === " ") add(cross.x, cross.y);
-  else if (event.key === "Escape") {
+    bringIn(cross);
+  } else if (event.key === "Enter" || event.key === " ") {
+    if (samples()) choose(colourAt(cross, 3));
+    else add(cross);
+  } else if (event.key === "Escape" && !paletteIsOpen()) {
     correct(false);
     toggle.focus();
   } else return;
   event.preventDefault();
 });
 toggle.addEventListener("click", (event) => {
-  correct(!frame.classList.contains("corrects"));
-  if (!crosshair.hidden && event.detail === 0) crosshair.focus(); // came by keyboard
+  correct(!view.classList.contains("corrects"));
+  if (!crosshair.hidden && event.detail === 0) crosshair.focus({ preventScroll: true }); // came by keyboard
 });
-$("swatches").append(...Object.entries(SWATCHES).map(([name, color]) => {
-  const made = element("button", { type: "button", className: "swatch", title: name, "aria-label": name,
-    onclick: () => recolour(color) });
-  made.style.backgroundColor = color;
-  return made;
-}));
-$("colour").addEventListener("input", (event) => recolour(event.target.value));
-$("remove-hint").addEventListener("click", () => discard(chosen));
-palette.addEventListener("toggle", (event) => {
-  if (event.newState !== "closed") return;
-  shown?.settle();
-  if (document.activeElement === document.body && !crosshair.hidden) crosshair.focus({ preventScroll: true });
+onPalette({
+  colour: recolour,
+  settle: () => shown.settle(),
+  reach: setReach,
+  remove: () => discard(open.id),
+  undo: () => shown.travel(-1),
+  sample: (on) => {
+    if (on) crosshair.focus({ preventScroll: true, focusVisible: false });
+    else showLoupe(null);
+  },
+  closed: (focused) => {
+    open = null;
+    shown.settle();
+    render();
+    if (focused && !crosshair.hidden) crosshair.focus({ preventScroll: true });
+  },
 });
+onMarkers({ open: (id) => id === open?.id ? closePalette() : edit(saved(id)), move, remove: discard });
 $("undo").addEventListener("click", () => shown.travel(-1));
 $("redo").addEventListener("click", () => shown.travel(1));
 document.addEventListener("keydown", (event) => {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { showPhoto } from "./compare.js";
 import { $, notice } from "./dom.js";
-import { showHints } from "./hints.js";
+import { showLook } from "./looks.js";
 import { offerFields, showPanel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { listen } from "./sources.js";
@@ -19,6 +19,11 @@ let pictures = [];
 let selected = null;
 let asksForModel = false; // or knows it
 let refused = false;
+let model = null;
+/** What corrects colours; it is loaded with the first photo, not before. @type {typeof import("./hints.js")?} */
+let corrections = null;
+/** What keeps photos over a reload; null in it: it could not be loaded. @type {Promise<typeof import("./keep.js")?>?} */
+let keeper = null;
 
 const settings = get("page/settings.json").catch(() => null);
 const limit = settings.then((known) => {
@@ -35,9 +40,17 @@ learnModel();
 async function learnModel() {
   if (asksForModel) return;
   asksForModel = true;
-  const model = await get("model").catch(() => null);
+  model = await get("model").catch(() => null);
   if (model) offerFields(model);
   else asksForModel = false;
+  if (model) corrections?.offerHints(model);
+}
+
+async function learnToCorrect() {
+  if (corrections) return;
+  corrections = await import("./hints.js");
+  if (model) corrections.offerHints(model);
+  show(selected);
 }
 
 /** Says what the operator must set before the page can be used. @param {string[]} missing */
@@ -48,27 +61,69 @@ function refuse(missing) {
     `them. Its operator must set ${missing.join(", ")}.`);
 }
 
-async function take(files) {
+function take(files) {
   if (refused) return;
   notice();
-  const added = files.map((file) => new Picture(file, limit));
-  await added[0].open(); // its size must be known before it is shown, or the page would jump
+  add(files.map((file) => new Picture(file, limit)));
+}
+
+/** @param {Picture[]} added @param {Picture} first the one to be shown */
+async function add(added, first = added[0]) {
+  await first.open(); // its size must be known before it is shown, or the page would jump
   for (const picture of added) {
-    picture.addEventListener("change", () => show(picture));
+    picture.addEventListener("change", () => {
+      show(picture);
+      keep(picture);
+    });
     pictures.push(picture);
   }
   const welcomed = !$("welcome").hidden;
-  select(added[0]);
+  select(first);
   if (welcomed) $("cancel").focus({ preventScroll: true }); // what had the focus is gone
   for (const picture of added) {
-    if (picture !== added[0]) await picture.open();
-    picture.work();
+    if (picture !== first) await picture.open();
+    if (!pictures.includes(picture)) continue; // it has been deleted meanwhile
+    keep(picture);
+    if (picture.state.kind === "new") picture.work();
   }
 }
 
 function select(picture) {
   selected = picture;
+  learnToCorrect().catch(() => notice("Part of this page could not be loaded; until you reload it, colours cannot be corrected."));
   show(picture);
+  keeper?.then((loaded) => loaded?.noteSelected(picture));
+}
+
+/** Keeps a photo over a reload. @param {Picture} picture */
+async function keep(picture) {
+  const loaded = await loadKeeper();
+  if (pictures.includes(picture)) loaded?.keep(picture);
+}
+
+/** Until it is there the browser asks before photos are left. */
+function loadKeeper() {
+  const ask = (event) => selected && event.preventDefault();
+  const load = async () => {
+    const loaded = await import("./keep.js").catch(() => null);
+    if (loaded) removeEventListener("beforeunload", ask);
+    return loaded;
+  };
+  if (!keeper) addEventListener("beforeunload", ask);
+  return keeper ??= load();
+}
+
+/** Brings back what this tab had before a reload. */
+async function restore() {
+  try {
+    if (!localStorage.getItem("colorize-kept")) return;
+    $("welcome").hidden = Boolean(sessionStorage.getItem("colorize-tab"));
+    const found = await (await loadKeeper()).restored();
+    const [old, shown] = [found.map(({ kept, file }) => Picture.from(kept, file, limit)), found.findIndex((one) => one.selected)];
+    if (old.length) await add(old, old[Math.max(0, shown)]);
+  } catch { // this browser keeps nothing, or gives nothing back
+  }
+  if (!selected) show(null);
 }
 
 /** Shows what has changed of a photo. @param {Picture} picture */
@@ -78,15 +133,19 @@ function show(picture) {
   $("another").hidden = $("work").hidden = selected === null;
   if (!picture || picture !== selected) return;
   showPhoto(picture);
+  showLook(picture);
   showPanel(picture);
-  showHints(picture);
+  corrections?.showHints(picture);
   if (picture.state.kind === "done") learnModel();
 }
 
 function remove() {
   notice();
-  const { name } = selected;
-  selected.discard().catch((error) => notice(`${name} is gone from this page, but not from the service. ${error.message}`));
+  const removed = selected;
+  keeper?.then((loaded) => loaded?.forget(removed));
+  removed.discard().catch((error) => {
+    notice(`${removed.name} is gone from this page, but not from the service. ${error.message}`);
+  });
   const at = pictures.indexOf(selected);
   pictures = pictures.filter((picture) => picture !== selected);
   if (pictures.length) select(pictures[Math.min(at, pictures.length - 1)]);
@@ -98,4 +157,6 @@ function remove() {
 }
 
 $("remove").addEventListener("click", remove);
+for (const event of ["pointerdown", "keydown", "dragenter"]) addEventListener(event, loadKeeper, { once: true });
 listen(take);
+restore();

@@ -1,16 +1,16 @@
-/** The panel beside the photo: what happens and how long, what can be done with the result, the settings. */
+/** The panel beside the photo: what happens and how long, and the settings. */
 
-import { $, element, notice } from "./dom.js";
-import { inWork, patience, words } from "./words.js";
+import { $, notice } from "./dom.js";
+import { showResult } from "./share.js";
+import { inWork, patience, warmthInWords, words } from "./words.js";
 
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
 
 /** Shows a photo's state. @param {import("./picture.js").Picture} picture */
 export function showPanel(picture) {
-  if (picture !== shown) $("link-field").hidden = true;
   shown = picture;
-  const { state, result } = picture;
+  const { state } = picture;
   const busy = inWork(state);
   write($("status"), words(state));
   write($("problem"), state.kind === "failed" ? state.detail : "");
@@ -18,26 +18,32 @@ export function showPanel(picture) {
   $("progress").hidden = !busy;
   if (state.kind === "sending") $("progress").value = state.share;
   else $("progress").removeAttribute("value");
+  $("own-colours").hidden = !picture.hasColours;
   tick();
-  showButtons(busy, result, state);
+  showButtons(busy, picture);
   showFields(picture.settings);
 }
 
-function showButtons(busy, result, state) {
+function showButtons(busy, picture) {
   const focused = document.activeElement;
   $("cancel").hidden = !busy;
-  $("retry").hidden = state.kind !== "failed" && state.kind !== "cancelled";
-  $("save").hidden = $("copy").hidden = !result || !$("retry").hidden || busy;
-  if (result) $("save").href = result.src;
+  $("retry").hidden = !picture.state.mayPass && picture.state.kind !== "cancelled";
+  showResult(picture);
   if (focused.hidden) {
-    [$("save"), $("retry"), $("cancel")].find((button) => !button.hidden).focus({ preventScroll: true });
+    [$("save"), $("retry"), $("cancel"), $("remove")].find((button) => !button.hidden).focus({ preventScroll: true });
   }
 }
 
-function showFields({ saturation, prompt }) {
-  $("saturation").value = saturation;
-  $("saturation-value").textContent = `${Math.round(100 * saturation)} %`;
+function showFields({ saturation, warmth, prompt }) {
+  showSlider("saturation", saturation, `${Math.round(100 * saturation)} %`);
+  showSlider("warmth", warmth, warmthInWords(warmth));
   if (document.activeElement !== $("prompt")) $("prompt").value = prompt;
+}
+
+function showSlider(id, value, text) {
+  $(id).value = value;
+  $(id).setAttribute("aria-valuetext", text);
+  $(`${id}-value`).textContent = text;
 }
 
 /** Text that has not changed is not set again, or a screen reader would read it again. */
@@ -50,33 +56,6 @@ function tick() {
   const { state, since, name, width, height } = shown;
   write($("elapsed"), inWork(state) ? patience(state, (performance.now() - since) / 1000)
     : state.kind === "done" ? `${name}, ${width} × ${height} pixels` : "");
-}
-
-/** Saves the stored bytes under the photo's own name, which the service does not know. */
-async function save(event) {
-  event.preventDefault();
-  const { src, filename } = shown.result;
-  try {
-    const response = await fetch(src);
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    const url = URL.createObjectURL(await response.blob());
-    element("a", { href: url, download: filename }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch {
-    notice("The result could not be loaded; please try again.");
-  }
-}
-
-async function copy() {
-  const { link } = shown.result;
-  try {
-    await navigator.clipboard.writeText(link);
-    write($("status"), "The link is copied.");
-  } catch { // the browser gives no clipboard to pages that did not come by https
-    $("link-field").hidden = false;
-    $("link").value = link;
-    $("link").select();
-  }
 }
 
 function setPrompt() {
@@ -100,13 +79,12 @@ $("retry").addEventListener("click", () => {
   notice();
   shown.work();
 });
-$("save").addEventListener("click", save);
-$("copy").addEventListener("click", copy);
-$("saturation").addEventListener("input", (event) => {
-  shown.change({ saturation: Number(event.target.value) }, "saturation");
-  shown.workSoon();
-});
-$("saturation").addEventListener("change", () => shown.settle());
+for (const name of ["saturation", "warmth"]) {
+  $(name).addEventListener("input", (event) => {
+    shown.change({ [name]: Number(event.target.value) }, name);
+    shown.workLater();
+  });
+}
 $("prompt").addEventListener("change", setPrompt);
 $("fields").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,9 +1,14 @@
-/** Several photos at once: a strip of them, each with its progress. */
+/** Several photos at once: a strip of them, each with its name and progress, and all results in one file. */
 
-import { $, element } from "./dom.js";
+import { $, element, notice } from "./dom.js";
+import { download } from "./share.js";
 import { inWork, words } from "./words.js";
 
 const items = new Map();
+
+/** @type {import("./picture.js").Picture[]} */
+let shown = [];
+let saving = false;
 
 /**
  * Shows the photos if there are several.
@@ -24,18 +29,22 @@ export function showStrip(pictures, selected, select) {
     }
     update(items.get(picture), picture, picture === selected);
   }
-  $("strip").hidden = pictures.length < 2;
+  shown = pictures;
+  $("strip").hidden = $("all").hidden = pictures.length < 2;
+  showAll();
 }
 
 function make(picture, select) {
-  const button = element("button", { type: "button", onclick: () => select(picture) },
-    element("img", { alt: "", width: 72, height: 72 }), element("progress", { "aria-hidden": "true" }),
-    element("span", { className: "mark", "aria-hidden": "true" }));
+  const button = element("button", { type: "button", title: picture.name, onclick: () => select(picture) },
+    element("span", { className: "thumb" }, element("img", { alt: "", width: 72, height: 72 }),
+      element("progress", { "aria-hidden": "true" }), element("span", { className: "mark", "aria-hidden": "true" })),
+    element("span", { className: "name", textContent: picture.name }));
   return element("li", {}, button);
 }
 
 function update(item, picture, isSelected) {
-  const [button, image, progress, mark] = [item.firstChild, ...item.firstChild.children];
+  const button = item.firstChild;
+  const [image, progress, mark] = button.firstChild.children;
   const { state } = picture;
   const source = picture.result?.src ?? picture.url;
   if (source && image.getAttribute("src") !== source) image.src = source;
@@ -49,3 +58,37 @@ function update(item, picture, isSelected) {
   if (isSelected) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
 }
+
+/** How many are done, and why others are not. */
+function showAll() {
+  const count = shown.filter(({ state }) => state.kind === "done").length;
+  $("save-all").disabled = saving || !count;
+  if (!saving) $("save-all").textContent = count === shown.length ? `Save all ${count}` : `Save ${count} of ${shown.length}`;
+  const failures = shown.filter(({ state }) => state.kind === "failed").map(({ name, state }) => `${name}: ${state.detail}`);
+  if ($("failures").dataset.shown === failures.join("\n")) return;
+  $("failures").dataset.shown = failures.join("\n");
+  $("failures").replaceChildren(...failures.map((textContent) => element("li", { textContent })));
+}
+
+async function saveAll() {
+  saving = true;
+  showAll();
+  notice();
+  $("all-saved").textContent = "";
+  try {
+    const { zipped } = await import("./zip.js");
+    const { zip, count, missing } = await zipped(shown, (done) => {
+      $("save-all").textContent = `Saving, ${done} of ${shown.length}…`;
+    });
+    if (count) download(zip, "photos-color.zip");
+    $("all-saved").textContent = `${count} ${count === 1 ? "photo" : "photos"} saved.` +
+      (missing.length ? ` Not in the file: ${missing.join("; ")}.` : "");
+  } catch (error) {
+    notice(`The photos could not be saved together: ${error.message}. Please try again.`);
+  } finally {
+    saving = false;
+    showAll();
+  }
+}
+
+$("save-all").addEventListener("click", saveAll);

@@ -1,7 +1,7 @@
 /** What the page says of a photo's state. */
 
 /** @typedef {{kind: "new"|"waiting"|"sending"|"colouring"|"busy"|"done"|"cancelled"|"failed",
- *   share?: number, detail?: string, seconds?: number}} State */
+ *   share?: number, detail?: string, seconds?: number, mayPass?: boolean}} State `mayPass`: whether to try again can help */
 
 /** States in which somebody waits for the service. */
 const IN_WORK = new Set(["new", "waiting", "sending", "colouring", "busy"]);
@@ -36,9 +36,14 @@ function duration(seconds) {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
+/** @param {number} warmth from -1 to 1 */
+export function warmthInWords(warmth) {
+  return warmth ? `${Math.round(100 * Math.abs(warmth))} % ${warmth > 0 ? "warmer" : "cooler"}` : "As they are";
+}
+
 /** How long the service keeps photos. @param {number?} days null: for ever */
 export function kept(days) {
-  const unless = "unless you delete it before you leave this page.";
+  const unless = "unless you delete it before you close this tab.";
   if (days === null) return `It is kept without a limit in time, ${unless}`;
   const [count, unit] = days < 2 ? [days * 24, "hour"] : [days, "day"];
   const number = Number(count.toFixed(count < 2 ? 1 : 0));

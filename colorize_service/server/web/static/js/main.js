@@ -46,13 +46,13 @@ async function learnModel() {
   model = await get("model").catch(() => null);
   if (model) offerFields(model);
   else asksForModel = false;
-  if (model) corrections?.offerHints(model);
+  if (model) corrections?.offerModel(model);
 }
 
 async function learnToCorrect() {
   if (corrections) return;
   corrections = await import("./hints.js");
-  if (model) corrections.offerHints(model);
+  if (model) corrections.offerModel(model);
   show(selected);
 }
 

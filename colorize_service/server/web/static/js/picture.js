@@ -37,6 +37,7 @@ export class Picture extends EventTarget {
   #remote;
   #history = new History();
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
+  #likely = new Map(); // colours by place, which are the same each time
   #unsure = new Set(); // those of them from before a reload, which the service may have deleted since
   #controller = null;
   #work = null;
@@ -188,8 +189,10 @@ export class Picture extends EventTarget {
    * @returns {Promise<{color: string, share: number}[]>} shares from 0 to 1
    * @throws {ServiceError}
    */
-  likely(place, signal) {
-    return this.#remote.likely(place, signal);
+  async likely({ x, y }, signal) {
+    const key = `${x} ${y}`;
+    if (!this.#likely.has(key)) this.#likely.set(key, await this.#remote.likely({ x, y }, signal));
+    return this.#likely.get(key);
   }
 
   cancel() {

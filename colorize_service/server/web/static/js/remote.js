@@ -60,9 +60,10 @@ export class Remote {
     }
   }
 
-  /** As the picture's own. @param {{x: number, y: number}} place @param {AbortSignal} signal @throws {ServiceError} */
+  /** What the service says of the colours at a place. @param {{x: number, y: number}} place @param {AbortSignal} signal */
   async likely({ x, y }, signal) {
-    return this.#imageId ? post("colors", { image_id: this.#imageId, x, y }, { signal }) : [];
+    if (!this.#imageId) throw new ServiceError("The service does not have the photo.", 404);
+    return post("colors", { image_id: this.#imageId, x, y }, { signal });
   }
 
   /** Deletes all of it. @throws {ServiceError} */

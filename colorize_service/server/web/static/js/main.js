@@ -30,7 +30,10 @@ const limit = settings.then((known) => {
   if (!known) notice(UNREACHABLE);
   else if (known.app_check?.missing) refuse(known.app_check.missing);
   else useAppCheck(known.app_check);
-  if (known) $("kept").textContent = kept(known.retention_days);
+  if (known) {
+    $("kept").textContent = kept(known.retention_days);
+    $("kept").classList.remove("unknown");
+  }
   $("recaptcha-terms").hidden = !known?.app_check?.firebase;
   return known?.max_upload_bytes ?? Infinity;
 });

@@ -2,7 +2,8 @@
 
 Photos a second and the time of ``POST /colorize`` with one service in one process, and with one API process, Redis and
 one and two workers, on one shared folder. The floor of a fleet is one process and, beside it, one more put and get of a
-photo in the store.
+photo in the store. Then photos a second with one to eight workers whose model sleeps, as one does that waits for a GPU:
+so many GPUs are not needed to see whether anything but them holds photos up.
 """
 
 import argparse
@@ -18,13 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import sleeping
 from benchmarks.load import Client, form, photo
 from colorize_service.process import available_cpus
 from colorize_service.server.storage.folder import FolderStorage
 from tests.support.fleet import redis_fleet
-from tests.support.service import Service
+from tests.support.service import Service, wait_until
 
 SIZE = (1024, 1024)
+#: Seconds that the model sleeps for a photo, and the numbers of workers, where it is measured how they add up.
+SLEEP, WORKERS = 0.5, (1, 2, 4, 8)
+#: Seconds of a load that do not count.
+WARM_UP = 2.0
 
 
 def calls(port: int, body: bytes, count: int) -> list[float]:
@@ -41,21 +47,22 @@ def beside(service: Service) -> float:
 
 
 def rate(port: int, body: bytes, clients: int, seconds: float) -> float:
-    """Photos a second with so many clients."""
-    until, done = time.monotonic() + seconds, [0] * clients
+    """Photos a second with so many clients, from when all have begun."""
+    began = time.monotonic() + WARM_UP
+    ends: list[float] = []
 
-    def client(number: int) -> None:
+    def client() -> None:
         mine = Client(port)
-        while time.monotonic() < until:
+        while time.monotonic() < began + seconds:
             mine.colorize(body)
-            done[number] += 1
+            ends.append(time.monotonic())
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(done) / seconds
+    return sum(began < end <= began + seconds for end in ends) / seconds
 
 
 def store_seconds(folder: Path, jpeg: bytes, count: int) -> float:
@@ -86,7 +93,7 @@ def fleet_of(folder: Path, workers: int) -> Iterator[Service]:
 
 
 def compare(runs: int, seconds: float) -> None:
-    """Print the table of times and rates."""
+    """Print the table of times and rates, and what the fleet adds to the floor."""
     jpeg = photo(*SIZE)
     body = form(jpeg)
     print("| | median ms | p95 ms | of it beside the work, ms | photos/s, 8 clients |\n|---|---|---|---|---|")
@@ -95,22 +102,45 @@ def compare(runs: int, seconds: float) -> None:
         ("fleet, 1 worker", lambda folder: fleet_of(folder, 1)),
         ("fleet, 2 workers", lambda folder: fleet_of(folder, 2)),
     ]
+    others = []
     for name, start in places:
         with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as service:
             times = calls(service.port, body, runs)
-            row = f"{statistics.median(times) * 1e3:.0f} | {np.percentile(times, 95) * 1e3:.0f} | {beside(service):.0f}"
+            others.append(beside(service))
+            row = f"{statistics.median(times) * 1e3:.0f} | {np.percentile(times, 95) * 1e3:.0f} | {others[-1]:.0f}"
             print(f"| {name} | {row} | {rate(service.port, body, 8, seconds):.1f} |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        print(f"\nOne put and get of the photo in the store: {store_seconds(Path(folder), jpeg, runs) * 1e3:.1f} ms.\n")
+        stored = store_seconds(Path(folder), jpeg, runs) * 1e3
+    print(f"\nOne put and get of the photo in the store: {stored:.1f} ms.")
+    print(f"A fleet with one worker adds {others[1] - others[0] - stored:.1f} ms to one process and that.\n")
+
+
+def scale(seconds: float) -> None:
+    """Print photos a second by the number of workers."""
+    body = form(photo(256, 256))
+    print(f"With a model that sleeps {SLEEP} s, and twice as many clients as workers:\n")
+    print("| workers | photos/s | times one | of what the sleep allows |\n|---|---|---|---|")
+    one = 0.0
+    for workers in WORKERS:
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            settings: dict[str, object] = {"APP_CHECK": "off", "MAX_IN_WORK": 1, sleeping.SECONDS: SLEEP}
+            _, fleet = redis_fleet(stack, Path(folder), worker=sleeping.MODULE, replicas=1, workers=workers, **settings)
+            wait_until(lambda fleet=fleet: all(worker.is_ready for worker in fleet.workers), 120)
+            found = rate(fleet.services[0].port, body, 2 * workers, seconds)
+        one = one or found
+        print(f"| {workers} | {found:.2f} | {found / one:.2f} | {found * SLEEP / workers:.0%} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=50, help="calls one at a time")
     parser.add_argument("--seconds", type=float, default=15, help="length of each load")
+    parser.add_argument("--only-scaling", action="store_true", help="leave out what needs the real model")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {available_cpus()} CPUs, Python {platform.python_version()}; photos of 1024×1024\n")
-    compare(arguments.runs, arguments.seconds)
+    if not arguments.only_scaling:
+        compare(arguments.runs, arguments.seconds)
+    scale(arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ REPLAYED = "Idempotent-Replayed"
 def fleet(tmp_path_factory, keys, every_answer_is_as_documented):
     folder = tmp_path_factory.mktemp("repeats")
     with contextlib.ExitStack() as stack:
-        broker, fleet = redis_fleet(stack, folder, RATE_LIMIT="12/minute")
+        broker, fleet = redis_fleet(stack, folder, workers=1, RATE_LIMIT="12/minute")
         yield broker, [service.url for service in fleet.services]
 
 

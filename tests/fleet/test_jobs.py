@@ -1,37 +1,21 @@
 """Jobs: a client that does not want to hold a connection gets the usual answer later."""
 
-import contextlib
 import time
 
 import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.support import odd_worker
-from tests.support.fleet import redis_fleet
 from tests.support.http import NO_SUCH_ID, assert_error
-from tests.support.odd_fleet import ODD, Running, gray
+from tests.support.odd_fleet import gray
 from tests.support.odd_worker import DEADLY, SLOW
 from tests.support.service import wait_until
 
 ASYNC = {"Prefer": "wait=5, Respond-Async;x=1"}
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory, keys, every_answer_is_as_documented):
-    folder = tmp_path_factory.mktemp("jobs")
-    seen = folder / "seen"
-    settings = {"MAX_IN_WORK": 1, "MAX_QUEUED": 3, "MAX_ATTEMPTS": 2, odd_worker.SEEN: seen}
-    with contextlib.ExitStack() as stack:
-        broker, fleet = redis_fleet(stack, folder, worker=ODD, replicas=1, **settings)
-        yield Running(fleet, broker, seen)
-
-
 @pytest.fixture
 def url(running) -> str:
-    for worker in running.fleet.workers:
-        if worker.is_dead:
-            worker.start()
     return running.urls[0]
 
 
@@ -78,6 +62,7 @@ def test_a_job_whose_worker_is_killed_is_done_by_another(running, url):
     before = running.results()
     job = submit(url, gray(SLOW)).headers["Location"]
     running.worker(running.wait_for_work()).kill()
+    running.release()
     assert ended(job)["status"] == "done"
     assert running.results() == before + 1
 
@@ -91,6 +76,7 @@ def test_a_cancelled_job_costs_no_inference_and_leaves_nothing(running, url):
     for job in jobs[1:]:
         assert requests.delete(job, timeout=9).status_code == 204
         assert requests.get(job, timeout=9).json()["detail"] == "The job was cancelled."
+    running.release()
     assert ended(jobs[0])["status"] == "done"
     assert requests.delete(jobs[0], timeout=9).status_code == 204
     assert requests.get(jobs[0], timeout=9).json()["status"] == "done", "it was at its end"
@@ -109,6 +95,7 @@ def test_more_jobs_than_may_wait_are_refused(running, url):
     jobs = [submit(url, gray(SLOW)) for _ in range(2)]
     running.wait_for_work(2)
     jobs += [submit(url, gray(SLOW)) for _ in range(4)]
+    running.release()
     assert [job.status_code for job in jobs] == [202] * 5 + [503]
     assert [ended(job.headers["Location"])["status"] for job in jobs[:5]] == ["done"] * 5
 

@@ -13,6 +13,8 @@ from tests.support.brokers import RedisServer
 from tests.support.buckets import JuiceFS
 from tests.support.service import ROOT, Service, free_port, names_in, wait_until
 
+_READY = "Ready: takes"
+
 
 class Worker:
     """``colorize worker``, in a process of its own.
@@ -33,10 +35,11 @@ class Worker:
         values = {"TMPDIR": folder, "METRICS_PORT": port, **settings}
         self._environment = inherited | {name: str(value) for name, value in values.items()}
         self.process: subprocess.Popen | None = None
+        self._starts = 1  # how often it says that it is ready until it is
 
     def start(self, wait: bool = True) -> "Worker":
         """Start it, and wait until it takes photos."""
-        ready = self.log().count("Ready: takes")
+        self._starts = self.log().count(_READY) + 1
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self._module],
@@ -47,7 +50,7 @@ class Worker:
                 start_new_session=True,
             )
         if wait:
-            wait_until(lambda: self.log().count("Ready: takes") > ready, 60, self.log)
+            wait_until(lambda: self.is_ready, 60, self.log)
         return self
 
     def stop(self) -> int:
@@ -70,6 +73,11 @@ class Worker:
         """
         assert self.process is not None, "the worker has not been started"
         return self.process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes photos, or has done so since it was started."""
+        return self.log().count(_READY) >= self._starts
 
     @property
     def is_dead(self) -> bool:

@@ -1,5 +1,6 @@
 """A fleet whose workers are those of tests/support/odd_worker.py."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from tests.conftest import encode
 from tests.support.brokers import RedisServer
 from tests.support.fleet import Fleet, Worker
+from tests.support.odd_worker import gate
 from tests.support.service import wait_until
 
 #: What Python runs for such a worker.
@@ -28,9 +30,25 @@ class Running:
         self.board = broker.client()
         self.urls = [service.url for service in fleet.services]
 
+    def hold(self) -> None:
+        """Let photos that are slow come to no end."""
+        gate(self._seen).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Let photos that are slow come to their end."""
+        gate(self._seen).touch()
+
     def seen(self, level: int) -> int:
         """How often a model has seen a photo of this gray."""
         return [line.split()[1] for line in self._seen.read_text().splitlines()].count(str(level))
+
+    def in_work(self) -> list[str]:
+        """The ids of the photos in work."""
+        return [key.rpartition(":")[2] for key in self.board.keys("colorize:lease:*")]
+
+    def waiting(self) -> int:
+        """How many photos wait for a worker."""
+        return self.board.zcount("colorize:line", time.time(), "inf")
 
     def holders(self) -> list[int]:
         """The process ids of the workers that have a photo in work."""
@@ -54,4 +72,5 @@ class Running:
     def is_well(self) -> bool:
         """Whether all is there, and nothing is left of earlier photos."""
         healthy = all(requests.get(f"{url}/health", timeout=5).status_code == 200 for url in self.urls)
-        return healthy and len(self.board.keys("colorize:worker:*")) == 2 and not self.board.keys("colorize:lease:*")
+        ready = all(worker.is_ready for worker in self.fleet.workers)
+        return healthy and ready and not self.board.keys("colorize:lease:*")

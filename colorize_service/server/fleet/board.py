@@ -171,6 +171,14 @@ class Board:
         """Whether somebody waits."""
         return bool(self._redis.exists(*self._keys(photo_id, "wanted")))
 
+    def unwanted(self, photo_ids: Iterable[str]) -> set[str]:
+        """Those for which nobody waits."""
+        ids = list(photo_ids)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for photo_id in ids:
+                pipe.exists(*self._keys(photo_id, "wanted"))
+            return {photo_id for photo_id, waits in zip(ids, pipe.execute(), strict=True) if not waits}
+
     def lost_jobs(self) -> list[tuple[str, bytes, int]]:
         """Jobs whose workers are dead: id, task and how often it was begun. Each is said to one caller.
 

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from flask import g
@@ -111,10 +111,14 @@ class FleetEngine:
         """
         note(photo=task.id)
         started = time.monotonic()
-        with self._in_line(task):
+        waiting = Waiting(self._board, self._settings, task, lambda reason: self._send_again(task, photo, reason))
+        self.admit(task.id)
+        try:
             self.send(task, photo)
-            waiting = Waiting(self._board, self._settings, task, lambda reason: self._send_again(task, photo, reason))
             outcome = waiting.wait(abandoned, is_stored)
+        finally:
+            if not waiting.answered:
+                self._leave(task)
         if outcome.kind != "done":
             raise error_of(outcome)
         times = outcome.times(time.monotonic() - started)
@@ -123,17 +127,12 @@ class FleetEngine:
         note(**times.notes())
         return outcome
 
-    @contextlib.contextmanager
-    def _in_line(self, task: Task) -> Iterator[None]:
-        """Within the ``with`` block somebody waits for the photo; after it nothing is left of it but its result."""
-        self.admit(task.id)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(BoardError):  # it lapses by itself
-                self._board.withdraw(task.id)
-            if task.upload is None:
-                self._store.delete("inbox", task.id)
+    def _leave(self, task: Task) -> None:
+        """Wait no more: nothing is left of the photo but its result, if it has one."""
+        with contextlib.suppress(BoardError):  # it lapses by itself
+            self._board.withdraw(task.id)
+        if task.upload is None:
+            self._store.delete("inbox", task.id)
 
     def admit(self, photo_id: str, job: bytes | None = None) -> None:
         """Let a photo wait; see :meth:`Board.admit`.

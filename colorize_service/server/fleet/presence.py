@@ -15,6 +15,7 @@ from colorize_service.server.fleet.board import JOB_SECONDS, Board, BoardError
 from colorize_service.server.fleet.line import Line, LineError
 from colorize_service.server.fleet.messages import Task
 from colorize_service.server.fleet.outcomes import worn
+from colorize_service.server.fleet.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +25,15 @@ _SECONDS = 1.0
 class Presence:
     """Says it each second. Photos of jobs whose workers have died, it sends again."""
 
-    def __init__(self, board: Board, line: Line, model: Description, max_attempts: int):
+    def __init__(self, board: Board, line: Line, store: Store, model: Description, max_attempts: int):
         """
         Args:
             model: of this worker.
             max_attempts: how often a job is begun at most.
         """
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self._board, self._line, self._model, self._max_attempts = board, line, model, max_attempts
+        self._board, self._line, self._store = board, line, store
+        self._model, self._max_attempts = model, max_attempts
         self._held: dict[str, str] = {}
         self._ready = False
         self._lock = threading.Lock()
@@ -82,6 +84,7 @@ class Presence:
         for photo_id, task, attempts in self._board.lost_jobs():
             if attempts >= self._max_attempts:
                 self._board.finish(photo_id, worn(attempts))
+                self._store.delete("inbox", photo_id)
                 continue
             log.warning("Job %s is sent again: its worker is gone.", photo_id)
             with contextlib.suppress(LineError):

@@ -40,7 +40,7 @@ return 1
 RENEW = (
     _NOW
     + """
-if redis.call('EXISTS', KEYS[5]) == 1 then return {'finished', 0} end
+if redis.call('EXISTS', KEYS[5]) == 1 or redis.call('HEXISTS', KEYS[3], 'finished') == 1 then return {'finished', 0} end
 local known = redis.call('EXISTS', KEYS[2])
 redis.call('SET', KEYS[2], 1, 'EX', ARGV[2])
 local attempts = tonumber(redis.call('HGET', KEYS[3], 'attempts') or 0)
@@ -82,9 +82,9 @@ if redis.call('HEXISTS', KEYS[1], 'finished') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'finished', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREM', KEYS[7], ARGV[1])
+redis.call('DEL', KEYS[6])
 if redis.call('EXISTS', KEYS[4]) == 1 then
   redis.call('HSET', KEYS[4], 'outcome', ARGV[2])
-  redis.call('DEL', KEYS[6])
 else
   redis.call('RPUSH', KEYS[3], ARGV[2])
   redis.call('EXPIRE', KEYS[3], ARGV[3])

@@ -13,19 +13,25 @@ from colorize_service.server.storage.store import Storage
 log = logging.getLogger(__name__)
 
 _RETRY_AFTER = 10
-_PAUSES = (0.5, 1.0, None)
+#: Seconds between tries, of who has a client that can be told to come again, and of who has done work that would be
+#: lost: long enough for a store that is restarted.
+SHORT, LONG = (0.5, 1.0), (0.5, 1.0, 2.0, 4.0)
 
 Value = TypeVar("Value")
 
 
 class Store:
-    """Tries three times what does not succeed.
+    """Tries more than once what does not succeed.
 
     Its methods raise Busy if the store cannot be reached.
     """
 
-    def __init__(self, storage: Storage, figures: StoreFigures):
-        self._storage, self._figures = storage, figures
+    def __init__(self, storage: Storage, figures: StoreFigures, pauses: tuple[float, ...] = SHORT):
+        """
+        Args:
+            pauses: seconds between tries.
+        """
+        self._storage, self._figures, self._pauses = storage, figures, pauses
 
     def get(self, collection: str, file_id: str) -> bytes | None:
         """See :meth:`Storage.get`."""
@@ -48,7 +54,7 @@ class Store:
             log.warning("Photo %s stays in %s: %s", file_id, collection, error)
 
     def _patiently(self, operation: str, call: Callable[[], Value]) -> Value:
-        for pause in _PAUSES:
+        for pause in (*self._pauses, None):
             try:
                 with self._figures.store(operation):
                     return call()

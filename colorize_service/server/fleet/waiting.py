@@ -17,7 +17,11 @@ _LOOK_SECONDS = 1.0
 
 
 class Waiting:
-    """The wait for the outcome of one photo."""
+    """The wait for the outcome of one photo.
+
+    Attributes:
+        answered: whether a worker has told it; that worker leaves nothing of the photo on the board and in the inbox.
+    """
 
     def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[str], None]):
         """
@@ -29,6 +33,7 @@ class Waiting:
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
+        self.answered = False
         self._owed: str | None = None  # why the photo has to be sent again
 
     def wait(self, abandoned: Callable[[], bool], is_stored: Callable[[str], bool]) -> Outcome:
@@ -41,18 +46,22 @@ class Waiting:
 
         Raises:
             Abandoned: if the client goes away.
-            Busy: if its turn, or its end, does not come in time.
+            Busy: if its turn, or its end, does not come in time, or its outcome was lost.
         """
-        began = False
+        began = finished = False
         while True:
             try:
                 outcome = self._board.wait(self._task.id, _LOOK_SECONDS)
                 if outcome is not None:
+                    self.answered = True
                     return outcome
                 progress = self._board.renew(self._task.id, time.monotonic() - self._steady_since > LEASE_SECONDS)
                 if progress.state == "dead" and progress.attempts >= self._settings.max_attempts:
                     return worn(progress.attempts)
                 began = progress.state == "begun"
+                if progress.state == "finished" and finished:
+                    return self._unheard(is_stored)
+                finished = progress.state == "finished"
                 self._send_again(progress)
             except (BoardError, OSError):
                 self._steady_since = time.monotonic()
@@ -66,6 +75,12 @@ class Waiting:
                 if is_stored(self._task.id):
                     return Outcome("done")
                 raise self._too_late(began)
+
+    def _unheard(self, is_stored: Callable[[str], bool]) -> Outcome:
+        """The outcome of a photo whose reply was lost, with the connection that it came by."""
+        if is_stored(self._task.id):
+            return Outcome("done")
+        raise Busy("What became of the photo was lost on its way; please try again.", 1)
 
     def _send_again(self, progress: Progress) -> None:
         if progress.state in _WHY:

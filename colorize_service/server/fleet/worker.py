@@ -15,7 +15,8 @@ from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import WorkerFigures, serve
 from colorize_service.server.fleet.line import QUEUE, TASK, Line, celery_app
 from colorize_service.server.fleet.presence import Presence
-from colorize_service.server.fleet.store import Store
+from colorize_service.server.fleet.store import LONG, Store
+from colorize_service.server.fleet.sweeping import Sweeper
 from colorize_service.server.fleet.work import Held, Work
 from colorize_service.server.logs import logging_config
 from colorize_service.server.metrics import Metrics
@@ -49,10 +50,12 @@ def run() -> int:
         return 1
     app = celery_app(settings)
     board = Board(settings.replies)
-    presence = Presence(board, Line(app), engine.describe(), settings.max_attempts)
     figures = WorkerFigures(metrics.registry, engine.describe().version)
+    store = Store(storage, figures, LONG)
+    presence = Presence(board, Line(app), store, engine.describe(), settings.max_attempts)
     serve(metrics.registry, settings.metrics_host, settings.metrics_port)
-    _add_task(app, Work(settings, engine, Store(storage, figures), board, presence, figures))
+    Sweeper(storage, board).start()
+    _add_task(app, Work(settings, engine, store, board, presence, figures))
     status = _consume(app, presence, queue.in_work)
     presence.end()
     return status

@@ -32,7 +32,7 @@ const limit = settings.then((known) => {
   else useAppCheck(known.app_check);
   if (known) {
     $("kept").textContent = kept(known.retention_days);
-    $("kept").classList.remove("unknown");
+    $("kept").className = "";
   }
   $("recaptcha-terms").hidden = !known?.app_check?.firebase;
   return known?.max_upload_bytes ?? Infinity;

@@ -44,10 +44,10 @@ export function warmthInWords(warmth) {
 /** How long the service keeps photos. @param {number?} days null: for ever */
 export function kept(days) {
   const unless = "unless you delete it before you close this tab.";
-  if (days === null) return `It is kept without a limit in time, ${unless}`;
+  if (days === null) return `On the service it is kept without a limit in time, ${unless}`;
   const [count, unit] = days < 2 ? [days * 24, "hour"] : [days, "day"];
   const number = Number(count.toFixed(count < 2 ? 1 : 0));
-  return `It is kept for ${number} ${unit}${number === 1 ? "" : "s"}, ${unless}`;
+  return `On the service it is kept for ${number} ${unit}${number === 1 ? "" : "s"}, ${unless}`;
 }
 
 /** @param {number} bytes */

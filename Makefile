@@ -7,43 +7,54 @@ INSTALL_LOCK = $(INSTALL) --no-deps --require-hashes -r
 # What the clients in TypeScript need of npm; npm itself is a package of the tests' lock.
 GENERATORS = tests/support/generators
 
-.PHONY: run check test fuzz bench bench-colorizenet bench-fleet bench-faults lock clean
+.PHONY: run check test lint types style arrows holes fuzz bench bench-colorizenet bench-fleet bench-faults lock clean
 
 # Install the service and start it for this machine alone: no tokens, the embedded model.
 run: $(VENV)/.run
 	HOST=127.0.0.1 APP_CHECK=off LOG_FORMAT=text $(BIN)/gunicorn
 
-# What can be judged by reading the code: style, layout, types, who imports whom, and known kinds of holes. All offline.
-define lint
-$(BIN)/ruff check --quiet
-$(BIN)/ruff format --check --quiet
-$(BIN)/mypy
-$(BIN)/lint-imports
-$(BIN)/bandit --quiet --configfile pyproject.toml --recursive colorize_service export training wsgi.py
-$(BIN)/zizmor --quiet --offline .github
-endef
+# The tests in two processes; tests/support/side_by_side.py says which run side by side.
+PYTEST = $(BIN)/python -m pytest -n 2
 
 # The quick loop, in a minute and without torch: linters, and the tests that start no server and no browser.
 check: $(VENV)/.check
-	$(lint)
-	$(BIN)/python -m pytest -m "not server and not browser and not torch and not slow"
+	$(MAKE) --no-print-directory -j 2 lint
+	$(PYTEST) -m "not server and not browser and not torch and not slow"
 
 # Install everything, and run the linters and all tests.
 test: $(VENV)/.test
-	$(lint)
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -j 2 lint
+	$(PYTEST)
+
+# What can be judged by reading the code: types, style, layout, who imports whom, and known kinds of holes. All offline.
+lint: types style arrows holes
+
+types:
+	$(BIN)/mypy
+
+style:
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+
+arrows:
+	$(BIN)/lint-imports --no-logo
+
+holes:
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive colorize_service export training wsgi.py
+	$(BIN)/zizmor --quiet --offline .github
 
 # Let Schemathesis send several times as many requests made from the OpenAPI document as the tests do.
 fuzz: $(VENV)/.test
 	EXAMPLES=50 $(BIN)/python -m pytest tests/server/test_schemathesis.py
 
-# Measure the service, its model, its edges and its page on this machine; see docs/performance.md.
+# Measure the service, its model, hints, its edges and its page on this machine; see docs/performance.md.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.alternatives
 	$(BIN)/python -m benchmarks.cli
 	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.lite
+	$(BIN)/python -m benchmarks.hints
 	$(BIN)/python -m benchmarks.edges
 	$(BIN)/python -m benchmarks.page
 

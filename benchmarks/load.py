@@ -29,10 +29,13 @@ def photo(width: int, height: int, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def form(jpeg: bytes) -> bytes:
-    """The multipart body that carries a photo."""
+def form(jpeg: bytes | None, **fields: str) -> bytes:
+    """The multipart body that carries a photo, and other fields; without a photo None."""
+    texts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
+    if jpeg is None:
+        return "".join(texts).encode() + b"--x--\r\n"
     return (
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
+        "".join(texts).encode() + b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
         b"Content-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--x--\r\n"
     )
 

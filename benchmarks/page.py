@@ -1,10 +1,13 @@
 """``python -m benchmarks.page``: what the page costs a visitor, in Debian's Chromium on this machine.
 
 Bytes, first paint, largest paint and layout shift of the empty page; then layout shift and time from the choice of a
-photo to its colours on the screen. The floors are a page with one word, and the same two calls without a browser.
+photo to its colours on the screen; then, with a photo of 12 megapixels, the time from a corrected colour to the picture
+on the screen, and the frames while a slider moves. The floors are a page with one word, the same calls without a
+browser, and frames in which nothing moves.
 """
 
 import argparse
+import json
 import statistics
 import tempfile
 import threading
@@ -13,7 +16,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import requests
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import Visitor, chromium
@@ -35,6 +40,34 @@ COLOURED = """() => new Promise((done) => {
     : requestAnimationFrame(look);
   look();
 })"""
+# The time in which a chosen colour is on the screen, and how much of it is the service's.
+CORRECT = """async (colour) => {
+  const [after, input] = [document.getElementById("after"), document.getElementById("colour")];
+  const [old, started] = [after.getAttribute("src"), performance.now()];
+  performance.clearResourceTimings();
+  input.value = colour;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+  while (after.getAttribute("src") === old) await new Promise(requestAnimationFrame);
+  await after.decode();
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+  const call = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/colorize"));
+  return { shown: performance.now() - started, call: call.duration };
+}"""
+# Milliseconds from frame to frame, and of the page's own work in each, while the slider moves or not.
+MOVE = """async (moves) => {
+  const [slider, frames, work] = [document.getElementById("warmth"), [], []];
+  let last = await new Promise(requestAnimationFrame);
+  for (let step = 0; step < 60; step++) {
+    const started = performance.now();
+    slider.value = moves ? Math.sin(step / 10) : slider.value;
+    if (moves) slider.dispatchEvent(new Event("input", { bubbles: true }));
+    work.push(performance.now() - started);
+    const now = await new Promise(requestAnimationFrame);
+    frames.push(now - last);
+    last = now;
+  }
+  return { frames, work };
+}"""
 
 
 class Load:
@@ -60,6 +93,55 @@ class Load:
         self.visitor.choose(PHOTO)
         self.page.evaluate(COLOURED)
         return time.perf_counter() - started
+
+
+PLACE = {"x": 0.4, "y": 0.5}
+
+
+class Correction:
+    """A large photo, on which one place gets one colour after the other."""
+
+    def __init__(self, browser: Browser, url: str, photo: Path):
+        self._url = url
+        self._id = requests.post(f"{url}/upload", files={"file": photo.read_bytes()}, timeout=60).json()["image_id"]
+        self._visitor = Visitor(browser, url, viewport={"width": 1440, "height": 900}).visit()
+        self._visitor.choose(photo)
+        self._visitor.page.evaluate(COLOURED)
+        self._visitor.page.locator("#correct").click()
+        self._visitor.page.mouse.click(*self._visitor.point(**PLACE))
+        self._visitor.page.wait_for_timeout(500)
+
+    def shown(self, colour: str) -> dict[str, float]:
+        """Milliseconds until the colour is on the screen, and of its call."""
+        seen = self._visitor.page.evaluate(CORRECT, colour)
+        self._visitor.page.wait_for_timeout(500)
+        return seen
+
+    def floor(self, colour: str) -> float:
+        """Milliseconds of the same call and its result's bytes without a browser."""
+        started = time.perf_counter()
+        fields = {"image_id": self._id, "hints": json.dumps([PLACE | {"color": colour}])}
+        answer = requests.post(f"{self._url}/colorize", data=fields, timeout=60).json()
+        requests.get(answer["download_url"], timeout=60)
+        return 1e3 * (time.perf_counter() - started)
+
+    def frames(self, moves: bool) -> dict[str, list[float]]:
+        """Milliseconds from frame to frame, and of the page's work in each."""
+        seen = self._visitor.page.evaluate(MOVE, moves)
+        self._visitor.page.wait_for_timeout(1500)  # for the service's own picture of it
+        return seen
+
+    def close(self) -> None:
+        """Close the browser's window."""
+        self._visitor.context.close()
+
+
+def large_photo(path: Path) -> Path:
+    """A gray photo of 12 megapixels with the grain of a film."""
+    image = Image.open(PHOTO).convert("L").resize((4000, 3000), Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(0).normal(0, 6, (3000, 4000))
+    Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8)).save(path, quality=90)
+    return path
 
 
 def blank_page(folder: Path) -> ThreadingHTTPServer:
@@ -102,6 +184,11 @@ def main() -> None:
             load.visitor.context.close()
             floor.visitor.context.close()
         blank.shutdown()
+        correction = Correction(browser, service.url, large_photo(Path(folder) / "large.jpg"))
+        colours = [f"#c0{16 * run % 256:02x}30" for run in range(runs)]
+        corrected = [(correction.shown(colour), correction.floor(colour)) for colour in colours]
+        moving, resting = correction.frames(True), correction.frames(False)
+        correction.close()
         if arguments.picture:
             load = Load(browser, service.url)
             load.colour()
@@ -122,6 +209,15 @@ def main() -> None:
         f"| photo chosen to colours shown, ms | {statistics.median(times) * 1e3:.0f} | "
         f"{statistics.median(calls) * 1e3:.0f} |"
     )
+    shown = [one for one, _ in corrected]
+    print(
+        f"| 12 megapixels, colour corrected to shown, ms | {median('shown', shown)} | "
+        f"{statistics.median(floor for _, floor in corrected):.0f} |"
+    )
+    print(f"| of which the call, ms | {median('call', shown)} | – |")
+    frames = [f"{statistics.median(seen['frames']):.1f}" for seen in (moving, resting)]
+    print(f"| the same, a slider moves: frame to frame, ms | {frames[0]} | {frames[1]} |")
+    print(f"| of which the page's own work, ms | {statistics.median(moving['work']):.1f} | – |")
 
 
 if __name__ == "__main__":

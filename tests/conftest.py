@@ -19,6 +19,7 @@ from tests.support.buckets import JuiceFS
 from tests.support.gateway import Nginx
 from tests.support.key_server import PROJECT, KeyServer
 from tests.support.service import ADDRESSES, ROOT, Service
+from tests.support.side_by_side import SideBySide, turn
 
 if TYPE_CHECKING:
     from tests.support.fleet import Fleet
@@ -45,8 +46,14 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         for name in needs.markers_of_path(item.path) | needs.markers_of_fixtures(item.fixturenames):
             item.add_marker(name)
+    items.sort(key=lambda item: turn(item.path))
     if needs.left_out(["torch"], config.option.markexpr) and "torch" in sys.modules:
         raise pytest.UsageError("A module that is not marked torch imports it; see tests/support/needs.py.")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return SideBySide(config, log)
 
 
 def pytest_runtest_setup(item):

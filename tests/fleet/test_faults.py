@@ -216,8 +216,9 @@ def test_clocks_that_are_apart_change_nothing_for_clients(running, gray_jpeg):
 
 def test_a_machine_that_is_restarted_loses_nobodys_photo(running):
     before = running.seen(SLOW)
-    calls = [Call(running.urls[number % 2], gray(SLOW)) for number in range(4)]
+    calls = [Call(url, gray(SLOW)) for url in running.urls]
     running.wait_for_work(2)
+    calls += [Call(url, gray(SLOW)) for url in running.urls]
     wait_until(lambda: running.waiting() == 2, 10)
     api, worker = running.fleet.services[0], running.fleet.workers[0]
     api.process.terminate()

@@ -15,7 +15,7 @@ from tests.support.pictures.files import SIZE, save
 from tests.support.results import photo_of
 from tests.support.service import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
 CHILD = """
 import json, logging, re, sys
@@ -52,7 +52,6 @@ def child(code: str, files: list[bytes]) -> tuple[list[float], str]:
     return [float(number) for number in done.stdout.split()], done.stderr.decode().partition("ready\n")[2]
 
 
-@pytest.mark.slow
 def test_hostile_files_cost_no_memory_and_fill_no_log():
     files = [picture.make() for picture in PICTURES if picture.error or picture.size == SIZE]
     code = "use(files[0]); before = memory('VmHWM')\nfor data in files: use(data)\nprint(memory('VmHWM') - before)"
@@ -82,7 +81,6 @@ def one_strip(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.slow
 def test_memory_stays_where_it_was():
     files = [
         save(photo_of(name, (700, 500)).convert("RGB"), form)
@@ -97,55 +95,22 @@ def test_memory_stays_where_it_was():
 #: MB and ms that a file may take more than the same picture without what is in it beside pixels: in the service, and
 #: in the command line, which reads of that what results keep.
 MOST = {"pixels": (20, 50), "metadata": (40, 300)}
-#: One of each format and kind of burden that once was dear, for the quick run.
-QUICK = {
-    "JPEG: a million comments between its scans",
-    "PNG: texts of 63 MB",
-    "PNG: values that lie over each other",
-    "PNG: texts of different names",
-    "PNG: a profile of twenty thousand steps",
-    "WebP: an EXIF block of 65,535 entries",
-    "GIF: comments of millions of pieces",
-    "PPM: a comment of 10 MB before its depth",
-    "TIFF: a thousand thumbnails of millions of values",
-    "TIFF: strips that lie over each other",
-    "HEIC: a thousand thumbnails",
-    "AVIF: thousands of items",
-    "JPEG 2000: a million comments in a tile",
-}
 
 
-def costs(*names: str) -> dict[str, dict]:
-    """What bombs cost, by name; all of them if none is named."""
-    command = [sys.executable, "-m", "tests.support.bombs.measure", *(f"--only={name}" for name in names)]
+@pytest.fixture(scope="module")
+def costs() -> dict[str, dict]:
+    """What bombs cost, by name."""
+    command = [sys.executable, "-m", "tests.support.bombs.measure"]
     done = subprocess.run(command, capture_output=True, timeout=300, check=False, cwd=ROOT, text=True)
     assert done.returncode == 0, done.stderr
     return {found["name"]: found for found in map(json.loads, done.stdout.splitlines())}
 
 
-def assert_cheap(bomb: Bomb, found: dict) -> None:
+@pytest.mark.parametrize("bomb", all_bombs(), ids=str)
+def test_what_is_not_pixels_costs_no_more_than_pixels(bomb: Bomb, costs):
+    """Texts, profiles, EXIF, thumbnails, frames, tiles, palettes, comments, thousands of anything."""
+    found = costs[str(bomb)]
     for what, most in MOST.items():
         megabytes, milliseconds = found[what]
         assert megabytes < most[0] and milliseconds < most[1], found
     assert found["outcome"] == "same" or (bomb.refused and found["outcome"].endswith(".")), found
-
-
-@pytest.mark.slow
-def test_what_is_not_pixels_costs_no_more_than_pixels_in_the_dearest_files():
-    found = costs(*QUICK)
-    assert len(found) == len(QUICK)
-    for bomb in all_bombs():
-        if str(bomb) in QUICK:
-            assert_cheap(bomb, found[str(bomb)])
-
-
-@pytest.fixture(scope="module")
-def all_costs() -> dict[str, dict]:
-    return costs()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("bomb", all_bombs(), ids=str)
-def test_what_is_not_pixels_costs_no_more_than_pixels(bomb: Bomb, all_costs):
-    """Texts, profiles, EXIF, thumbnails, frames, tiles, palettes, comments, thousands of anything."""
-    assert_cheap(bomb, all_costs[str(bomb)])

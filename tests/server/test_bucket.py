@@ -230,6 +230,15 @@ def test_nobody_waits_long_for_a_store_that_says_nothing_and_nobody_after_him(op
         assert time.monotonic() - first < 0.5, "what is known to be away is not asked by each"
 
 
+def test_a_store_that_has_answered_anybody_is_there_for_all(opened):
+    storage = opened(buckets.settings_of(f"http://127.0.0.1:{free_port()}"))
+    assert storage.problem() == "it cannot be reached"
+    with Failing(lambda *_: (404, b"")) as server:
+        storage._store = opened(server.settings)._store
+        assert storage.get("results", NO_SUCH_ID) is None
+    assert storage.problem() is None, "although it is too soon to ask again"
+
+
 def test_what_is_too_old_is_cleaned_from_a_bucket_and_the_secret_is_not(server, opened):
     storage = opened(server.settings)
     secret, kept = storage.secrets(), storage.put("inbox", b"x")

@@ -26,6 +26,11 @@ def ab(colour: str) -> np.ndarray:
     return color.rgb2lab(np.array([[[*bytes.fromhex(colour[1:])]]], np.uint8))[0, 0, 1:]
 
 
+def stored(api) -> list[list[str]]:
+    """The names of all that the service keeps."""
+    return [sorted(api.service.stored(name)) for name in ("uploads", "originals", "results", "inbox")]
+
+
 # --- as a client of any service has it -------------------------------------------------------------------------------
 
 
@@ -87,9 +92,11 @@ def test_what_colorize_refuses_is_refused_in_the_same_way(api, gray_jpeg):
 
 def test_a_question_about_colours_leaves_nothing_behind_and_can_be_found_in_the_log(api, gray_jpeg):
     headers = api.headers | {"X-Request-ID": f"which-colour-{api.through}"}
+    before = stored(api)
     response = api.post("/colors", gray_jpeg, data=SKY, headers=headers)
     assert response.headers["X-Request-ID"] == headers["X-Request-ID"]
     assert "X-Delete-Token" not in response.headers
+    assert stored(api) == before
     lines = [json.loads(line) for line in api.service.log().splitlines() if headers["X-Request-ID"] in line]
     (line,) = (line for line in lines if line["logger"] == "colorize.request")
     assert (line["path"], line["status"]) == ("/colors", 200) and line["engine_ms"] > 0

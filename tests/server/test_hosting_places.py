@@ -37,7 +37,8 @@ def test_figures_that_have_gone_are_counted_anew_and_cost_no_service(serve):
     shutil.rmtree(folder, ignore_errors=True)
     _kill_a_worker(service.pid)
     wait_until(lambda: _status(f"{service.url}/health") == 200, 60, service.log)
-    assert b"colorize_model_loaded 1.0" in requests.get(f"{service.url}/metrics", timeout=5).content
+    figures = f"{service.url}/metrics"
+    wait_until(lambda: b"colorize_model_loaded 1.0" in requests.get(figures, timeout=5).content, 60, service.log)
     service.stop()
     assert not folder.exists()
 

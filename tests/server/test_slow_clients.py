@@ -36,10 +36,10 @@ def assert_serves(url: str, photo: bytes) -> None:
         started = time.monotonic()
         assert requests.get(f"{url}/health", timeout=10).status_code == 200
         times.append(time.monotonic() - started)
-    assert sorted(times)[-2] < 1, "so long would be no health at all; benchmarks.hostile measures it"
+    assert sorted(times)[-2] < 3, "so long would be no health at all; benchmarks.hostile measures it"
     started = time.monotonic()
     assert colorize(url, photo).status_code == 200
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("kind", SLOW)

@@ -31,6 +31,11 @@ def node() -> str:
     """The path of Node.js; what package.json names lies beside it."""
     if not (HERE / "node_modules").is_dir():
         missing(f"what `{NPM}` brings")
+    return node_alone()
+
+
+def node_alone() -> str:
+    """The path of Node.js, without anything from npm."""
     own = Path(sys.executable).with_name("node")
     found = str(own) if own.exists() else shutil.which("node")
     if found is None:

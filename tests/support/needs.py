@@ -1,5 +1,6 @@
 """What tests need: the markers that say so, given by what a test uses, and programs that may be missing."""
 
+import functools
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ MARKERS = {
     "torch": "needs torch and what the exporter and the training need beside it",
     "generators": "needs the generators of API clients",
     "slow": "takes seconds for a reason of its own",
+    "timed": "holds the time that a client waits against a limit",
 }
 _FIXTURES = {
     "server": {"api", "bucket_server", "keys", "redis", "running", "serve"},
@@ -23,6 +25,12 @@ _FIXTURES = {
     "torch": {"colorizenet_checkpoint"},
 }
 _FOLDERS = {"web": {"browser", "server"}, "export": {"torch"}, "training": {"torch"}}
+_FILES = {
+    "test_faults.py": {"timed"},
+    "test_limits.py": {"timed"},
+    "test_limits_photos.py": {"timed"},
+    "test_slow_clients.py": {"timed"},
+}
 # What a module imports at its head.
 _IMPORTS = {
     "server": r"boto3|moto|schemathesis|openapi_spec_validator|tests\.support\.(documented|brokers|fleet)",
@@ -32,6 +40,7 @@ _IMPORTS = {
 }
 
 
+@functools.cache
 def markers_of_path(path: Path) -> set[str]:
     """The markers of all tests in a folder or module, without importing it."""
     if path.is_dir():
@@ -40,7 +49,7 @@ def markers_of_path(path: Path) -> set[str]:
     imported = {
         name for name, modules in _IMPORTS.items() if re.search(rf"^(from|import) ({modules})\b", source, re.MULTILINE)
     }
-    return imported | _FOLDERS.get(path.parent.name, set())
+    return imported | _FOLDERS.get(path.parent.name, set()) | _FILES.get(path.name, set())
 
 
 def markers_of_fixtures(fixtures: Iterable[str]) -> set[str]:

@@ -57,6 +57,7 @@ def test_the_bin_deletes_one_photo_and_leaves_the_others(page, photo_path):
 
 def test_a_photo_that_is_deleted_while_it_is_in_work_leaves_nothing_either(page):
     service, visitor = page()
+    visitor.page.wait_for_load_state("networkidle")  # it knows the service's limits
     with service.frozen():
         visitor.choose(CAMERA)
         expect(visitor.page.locator("#status")).to_contain_text("colours")  # all of it has been sent

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
+from skimage import color
 
 from tests.conftest import encode
 from tests.support.service import ROOT
@@ -261,35 +262,42 @@ def test_a_hint_says_how_far_it_goes(desk):
 # --- colours that are likely at a place ------------------------------------------------------------------------------
 
 
-def likely(answer):
-    """A browser whose service answers so when it is asked for colours."""
-    return lambda context: context.route("**/colors", answer)
+def likely(visitor):
+    """The swatches of the colours that are likely at the place."""
+    return visitor.page.get_by_role("group", name="Likely here").get_by_role("button")
 
 
-def test_colours_that_are_likely_here_come_first_and_can_be_chosen(visit, service):
-    asked = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.post_data)
-        route.fulfill(json=[{"color": "#336699", "share": 0.5}, {"color": "#998877", "share": 0.25}])
-
-    desk = correcting(visit(service.url, prepare=likely(answer)))
-    desk.page.mouse.click(*desk.point(*SKY))
-    row = desk.page.locator("#palette [role=group]:visible").first
-    expect(row).to_have_attribute("aria-label", "Likely here")
-    expect(row.get_by_role("button")).to_have_count(2)
-    x, y = (float(re.search(rf'name="{name}"\s+([\d.]+)', asked[0])[1]) for name in "xy")
-    assert (x, y) == pytest.approx(SKY, abs=0.002) and 'name="image_id"' in asked[0]
+def test_the_first_row_has_the_colours_that_are_likely_at_the_place(desk):
+    rows = []
+    for place in (SKY, GRASS):
+        desk.page.mouse.click(*desk.point(*place))
+        expect(likely(desk)).not_to_have_count(0)
+        expect(desk.page.locator("#palette [role=group]:visible").first).to_have_attribute("aria-label", "Likely here")
+        rows.append([one.get_attribute("value") for one in likely(desk).all()])
+        desk.page.keyboard.press("Escape")
+    assert rows[0] != rows[1]
+    levels = np.array([list(bytes.fromhex(row[0][1:])) for row in rows], dtype=np.uint8)
+    (_, _, sky_b), (_, grass_a, grass_b) = color.rgb2lab(levels)
+    assert sky_b < -3, rows[0]  # blue
+    assert grass_a < -3 and grass_b > 5, rows[1]  # green
+    desk.page.mouse.click(*desk.point(*GRASS))
     with desk.page.expect_request("**/colorize"):
-        row.get_by_role("button").first.click()
-    assert desk.sent[-1][0]["color"] == "#336699"
+        likely(desk).first.click()
+    assert desk.sent[-1][0]["color"] == rows[1][0]
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_without_likely_colours_the_palette_does_without(visit, service, status):
-    prepare = likely(lambda route: route.fulfill(status=status, json={"detail": "No."}))
-    desk = correcting(visit(service.url, prepare=prepare))
+@pytest.mark.parametrize(
+    ("address", "change"),
+    [
+        ("**/colors", lambda route: route.fulfill(status=500, json={"detail": "No."})),
+        ("**/model", lambda route: route.fulfill(json=route.fetch().json() | {"likely_colors": False})),
+    ],
+)
+def test_without_likely_colours_the_palette_does_without(visit, service, address, change):
+    desk = correcting(visit(service.url, prepare=lambda context: context.route(address, change)))
     desk.page.mouse.click(*desk.point(*SKY))
     expect(desk.page.get_by_role("group", name="Likely here")).to_be_hidden()
     swatch(desk, "Wine").click()
     expect(desk.page.locator("#colour-name")).to_have_text("Wine")
+    if address == "**/model":
+        assert not any(asked.endswith("/colors") for asked in desk.requests)

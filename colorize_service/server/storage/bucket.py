@@ -185,10 +185,18 @@ class BucketStorage:
         try:
             with as_ours():
                 yield
+            self._has_answered()
+        except FileNotFoundError:
+            self._has_answered()
+            raise
         except StoreUnavailable as error:
             if str(error) == AWAY and time.monotonic() - began >= READ_TIMEOUT:
                 self._silent, self._problem, self._asked = True, AWAY, -BELIEVED
             raise
+
+    def _has_answered(self) -> None:
+        if self._problem == AWAY:
+            self._problem, self._silent = None, False
 
     def _read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         # Each piece is a request of its own, so that none lasts as long as a slow client takes for all of them. The

@@ -1,6 +1,6 @@
 """What pictures cost: a program that opens and decodes them, each in a process of its own, and prints a line each::
 
-python -m tests.support.bombs.measure [WORDS OF THE NAMES...] [--only=NAME...]
+python -m tests.support.bombs.measure [WORDS OF THE NAMES...]
 """
 
 import contextlib
@@ -83,10 +83,8 @@ def measured(name: str, data: bytes, plain: bytes) -> dict:
 
 def main(words: list[str]) -> None:
     prepare_process()
-    only = {word.partition("=")[2] for word in words if word.startswith("--only=")}
-    words = [word for word in words if not word.startswith("--")]
     for bomb in all_bombs():
-        if (only and str(bomb) not in only) or not all(word in str(bomb) for word in words):
+        if not all(word in str(bomb) for word in words):
             continue
         data, plain = bomb.make(), bomb.plain()
         ctypes.CDLL(None).malloc_trim(0)  # what making them took must not be there to be used again

@@ -18,7 +18,7 @@ const DOUBLE = 350; // milliseconds between two taps that are one gesture
  * @property {(place: Place) => void} [drag]
  * @property {boolean} [aims] a finger that rests may look for its place before it is lifted
  * @property {(place: Place?) => void} [aim] where it looks now; null at the end
- * @property {(place: Place) => void} [hover]
+ * @property {(place: Place?) => void} [hover] where the mouse is; null when it has left
  * @typedef {{x: number, y: number}} Place from 0 to 1 of the photo
  */
 
@@ -116,6 +116,7 @@ function lift(event) {
 }
 view.addEventListener("pointerup", lift);
 view.addEventListener("pointercancel", lift);
+view.addEventListener("pointerleave", () => tool.hover?.(null));
 
 view.addEventListener("click", (event) => {
   if (act !== null && act !== "tool" || event.target.closest("button") || !event.detail) return;

@@ -1,14 +1,15 @@
 /** Correcting colours: places in the photo, each with the colour that somebody knows better. */
 
-import { choose, closePalette, keepClear, offerReaches, onPalette, openPalette, paletteIsOpen, updatePalette }
-  from "./palette.js";
 import { colourAt } from "./colours.js";
 import { compare } from "./compare.js";
 import { $, element } from "./dom.js";
 import { take } from "./gestures.js";
 import { showLoupe } from "./loupe.js";
 import { focusMarker, name, onMarkers, position, showMarkers } from "./markers.js";
+import { choose, closePalette, keepClear, onPalette, openPalette, paletteIsOpen, updatePalette } from "./palette.js";
 import { bringIn } from "./zoom.js";
+
+export { offerModel } from "./palette.js";
 
 const STEP = 0.02; // of the photo's width or height, for the arrow keys
 const STRIDE = 0.1;
@@ -33,11 +34,6 @@ export function showHints(picture) {
   $("undo").disabled = !picture.canUndo;
   $("redo").disabled = !picture.canRedo;
   render();
-}
-
-/** Offers what the model takes. @param {{kind: string}} model */
-export function offerHints({ kind }) {
-  offerReaches(kind);
 }
 
 const saved = (id) => shown.settings.hints.find((hint) => hint.id === id);
@@ -70,7 +66,7 @@ const rounded = (share) => Math.round(Math.max(0, Math.min(1, share)) * 1e4) / 1
 
 /** A new place; if no colour is chosen for it, it was none. */
 function add({ x, y }) {
-  lastId = Math.max(lastId, ...shown.settings.hints.map(({ id }) => id)) + 1;
+  lastId += 1;
   edit({ id: lastId, x: rounded(x), y: rounded(y), color: null });
 }
 

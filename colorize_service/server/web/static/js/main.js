@@ -30,7 +30,10 @@ const limit = settings.then((known) => {
   if (!known) notice(UNREACHABLE);
   else if (known.app_check?.missing) refuse(known.app_check.missing);
   else useAppCheck(known.app_check);
-  if (known) $("kept").textContent = kept(known.retention_days);
+  if (known) {
+    $("kept").textContent = kept(known.retention_days);
+    $("kept").className = "";
+  }
   $("recaptcha-terms").hidden = !known?.app_check?.firebase;
   return known?.max_upload_bytes ?? Infinity;
 });
@@ -43,13 +46,13 @@ async function learnModel() {
   model = await get("model").catch(() => null);
   if (model) offerFields(model);
   else asksForModel = false;
-  if (model) corrections?.offerHints(model);
+  if (model) corrections?.offerModel(model);
 }
 
 async function learnToCorrect() {
   if (corrections) return;
   corrections = await import("./hints.js");
-  if (model) corrections.offerHints(model);
+  if (model) corrections.offerModel(model);
   show(selected);
 }
 
@@ -119,8 +122,8 @@ async function restore() {
     if (!localStorage.getItem("colorize-kept")) return;
     $("welcome").hidden = Boolean(sessionStorage.getItem("colorize-tab"));
     const found = await (await loadKeeper()).restored();
-    const [old, shown] = [found.map(({ kept, file }) => Picture.from(kept, file, limit)), found.findIndex((one) => one.selected)];
-    if (old.length) await add(old, old[Math.max(0, shown)]);
+    const old = found.map((one) => Picture.from(one.kept, one.file, limit));
+    if (old.length) await add(old, old[Math.max(0, found.findIndex((one) => one.selected))]);
   } catch { // this browser keeps nothing, or gives nothing back
   }
   if (!selected) show(null);

@@ -16,9 +16,10 @@ const [palette, view] = [$("palette"), $("view")];
  */
 let deeds = {};
 let chosen = null; // the colour, once there is one
+let present = ""; // the colour of the place as it was when the palette was opened
 let fresh = false; // whether it was chosen since the palette was opened
 let asking = new AbortController();
-let likelyKnown = true; // until the service says that it never is
+let tellsLikely = true; // whether the model tells likely colours
 
 /** What becomes of what is chosen. */
 export const onPalette = (given) => { deeds = given; };
@@ -26,18 +27,18 @@ export const onPalette = (given) => { deeds = given; };
 export const paletteIsOpen = () => !palette.hidden;
 
 /**
- * @param {import("./history.js").Hint} hint with or without a colour @param {string} present colour of the place
+ * @param {import("./history.js").Hint} hint with or without a colour @param {string} now colour of the place
  * @param {(signal: AbortSignal) => Promise<{color: string, share: number}[]>} likely
  */
-export function openPalette(hint, present, likely) {
+export function openPalette(hint, now, likely) {
   closePalette();
+  present = now;
   palette.hidden = false;
   document.body.classList.add("chooses");
   $("earlier").src = $("after").src;
   $("used").replaceChildren(...usedColours().map((color) => swatch(nameOf(color), color)));
   $("used").parentElement.hidden = !usedColours().length;
   fresh = false;
-  $("colour").value = present;
   updatePalette(hint);
   askLikely(likely);
   keepClear(hint);
@@ -48,10 +49,10 @@ export function openPalette(hint, present, likely) {
 /** Shows what was chosen. @param {import("./history.js").Hint} hint */
 export function updatePalette({ color, reach }) {
   chosen = color;
-  if (color) $("colour").value = color;
-  $("colour-name").textContent = color ? nameOf(color) : "";
-  $("colour-dot").style.backgroundColor = color ?? "";
-  for (const one of palette.querySelectorAll(".swatch")) one.setAttribute("aria-pressed", one.value === color);
+  $("colour").value = color ?? present;
+  $("colour-name").textContent = color ? nameOf(color) : "As it is";
+  $("colour-dot").style.backgroundColor = color ?? present;
+  for (const one of palette.querySelectorAll("button.swatch")) one.setAttribute("aria-pressed", one.value === color);
   for (const one of document.getElementsByName("reach")) one.checked = one.value === (reach ?? "surface");
   $("remove-hint").hidden = $("palette-undo").disabled = !color;
 }
@@ -78,8 +79,9 @@ export function choose(color) {
   deeds.settle();
 }
 
-/** Offers the reaches that the model takes. @param {string} kind of the model */
-export function offerReaches(kind) {
+/** Offers what the model takes and tells. @param {{kind: string, likely_colors: boolean}} model */
+export function offerModel({ kind, likely_colors: tells }) {
+  tellsLikely = tells;
   $("reaches").replaceChildren(...Object.entries(REACHES).filter(([reach]) => reach !== "similar" || kind === "lite")
     .map(([reach, words]) => element("label", {},
       element("input", { type: "radio", name: "reach", value: reach, onchange: () => deeds.reach(reach) }), words)));
@@ -102,8 +104,8 @@ async function askLikely(likely) {
   asking = new AbortController();
   const { signal } = asking;
   const row = $("likely");
-  row.parentElement.hidden = !likelyKnown;
-  if (!likelyKnown) return;
+  row.parentElement.hidden = !tellsLikely;
+  if (!tellsLikely) return;
   row.replaceChildren(...Array.from({ length: LIKELY }, () => element("span", { className: "swatch ghost" })));
   try {
     const found = await likely(signal);
@@ -111,10 +113,8 @@ async function askLikely(likely) {
     row.replaceChildren(...found.slice(0, LIKELY).map(({ color, share }) =>
       swatch(`${color}, likely to ${Math.round(100 * share)} %`, color)));
     row.parentElement.hidden = !found.length;
-  } catch (error) {
-    if (signal.aborted) return;
-    likelyKnown = error.status !== 404 && error.status !== 405;
-    row.parentElement.hidden = true;
+  } catch {
+    if (!signal.aborted) row.parentElement.hidden = true;
   }
 }
 

@@ -4,6 +4,8 @@ import { $, notice } from "./dom.js";
 import { showResult } from "./share.js";
 import { inWork, patience, warmthInWords, words } from "./words.js";
 
+const LOOKS = ["saturation", "warmth"];
+
 /** @type {import("./picture.js").Picture?} */
 let shown = null;
 
@@ -21,6 +23,7 @@ export function showPanel(picture) {
   $("own-colours").hidden = !picture.hasColours;
   tick();
   showButtons(busy, picture);
+  for (const name of LOOKS) $(name).disabled = state.kind === "failed" && !picture.result;
   showFields(picture.settings);
 }
 
@@ -79,7 +82,7 @@ $("retry").addEventListener("click", () => {
   notice();
   shown.work();
 });
-for (const name of ["saturation", "warmth"]) {
+for (const name of LOOKS) {
   $(name).addEventListener("input", (event) => {
     shown.change({ [name]: Number(event.target.value) }, name);
     shown.workLater();

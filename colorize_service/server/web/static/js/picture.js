@@ -1,7 +1,7 @@
 /** One photo on its way: sent once, coloured as often as its settings change. */
 
 import { DISCARDED, isThere, ServiceError } from "./api.js";
-import { decoded } from "./dom.js";
+import { decoded, newId } from "./dom.js";
 import { History } from "./history.js";
 import { hasColours } from "./own-colours.js";
 import { Queue } from "./queue.js";
@@ -32,11 +32,12 @@ export class Picture extends EventTarget {
   result = null;
   /** When the work on it began, by performance.now(). */
   since = 0;
-  id = [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+  id = newId();
 
   #remote;
   #history = new History();
   #answers = new Map(); // results by settings: the same photo with the same settings gives the same result
+  #likely = new Map(); // colours by place, which are the same each time
   #unsure = new Set(); // those of them from before a reload, which the service may have deleted since
   #controller = null;
   #work = null;
@@ -189,7 +190,9 @@ export class Picture extends EventTarget {
    * @throws {ServiceError}
    */
   async likely({ x, y }, signal) {
-    return this.#imageId ? post("colors", { image_id: this.#imageId, x, y }, { signal }) : [];
+    const key = `${x} ${y}`;
+    if (!this.#likely.has(key)) this.#likely.set(key, await this.#remote.likely({ x, y }, signal));
+    return this.#likely.get(key);
   }
 
   cancel() {

@@ -1,7 +1,8 @@
 /** What the page says of a photo's state. */
 
 /** @typedef {{kind: "new"|"waiting"|"sending"|"colouring"|"busy"|"done"|"cancelled"|"failed",
- *   share?: number, detail?: string, seconds?: number, mayPass?: boolean}} State `mayPass`: whether to try again can help */
+ *   share?: number, detail?: string, seconds?: number, mayPass?: boolean}} State
+ *   `mayPass`: whether to try again can help */
 
 /** States in which somebody waits for the service. */
 const IN_WORK = new Set(["new", "waiting", "sending", "colouring", "busy"]);
@@ -44,10 +45,10 @@ export function warmthInWords(warmth) {
 /** How long the service keeps photos. @param {number?} days null: for ever */
 export function kept(days) {
   const unless = "unless you delete it before you close this tab.";
-  if (days === null) return `It is kept without a limit in time, ${unless}`;
+  if (days === null) return `On the service it is kept without a limit in time, ${unless}`;
   const [count, unit] = days < 2 ? [days * 24, "hour"] : [days, "day"];
   const number = Number(count.toFixed(count < 2 ? 1 : 0));
-  return `It is kept for ${number} ${unit}${number === 1 ? "" : "s"}, ${unless}`;
+  return `On the service it is kept for ${number} ${unit}${number === 1 ? "" : "s"}, ${unless}`;
 }
 
 /** @param {number} bytes */

@@ -16,6 +16,17 @@ KEPT = """async () => {
   open.result.close();
   return all.result.map((each) => each instanceof File ? each.name : JSON.stringify(each));
 }"""
+# The first answer to each kind of call is lost on its way.
+LOSE = """const { open, send } = XMLHttpRequest.prototype;
+XMLHttpRequest.prototype.open = function (method, path) {
+  this.path = path;
+  open.call(this, method, path);
+};
+XMLHttpRequest.prototype.send = function (body) {
+  if (!sessionStorage.getItem(this.path)) this.onload = () => this.onerror();
+  sessionStorage.setItem(this.path, "lost");
+  send.call(this, body);
+};"""
 STRENGTH = "Strength of the colours"
 
 
@@ -100,6 +111,22 @@ def test_a_photo_in_work_is_taken_up_again(service, visitor, photo_path):
         wait_until(lambda: len(kept(visitor.page)) == 2, 20)
     visitor.page.reload()
     visitor.wait_for_result()
+
+
+def test_what_was_stored_although_its_answer_was_lost_is_found_again_after_a_reload(serve, visit, photo_path):
+    service = serve()
+    visitor = visit(service.url, prepare=lambda context: context.add_init_script(LOSE))
+    visitor.choose(photo_path)
+    expect(visitor.page.locator("#problem")).to_contain_text("cannot be reached")
+    wait_until(lambda: len(kept(visitor.page)) == 2, 20)
+    visitor.page.reload()
+    expect(visitor.page.locator("#problem")).to_contain_text("cannot be reached")
+    visitor.page.get_by_role("button", name="Try again").click()
+    visitor.wait_for_result()
+    stored = sorted(path.relative_to(service.storage).parts[0] for path in service.storage.rglob("*-*-*-*-*"))
+    assert stored == ["originals", "results", "uploads"]
+    visitor.page.get_by_role("button", name="Delete this photo").click()
+    wait_until(lambda: not list(service.storage.rglob("*-*-*-*-*")), 20)
 
 
 def test_a_photo_that_is_deleted_is_gone_from_the_browser_and_after_a_reload_from_the_service(serve, visit):

@@ -1,12 +1,15 @@
 """Strength and warmth of the colours: the browser shows them at once, and the service's result looks the same."""
 
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from colorize_service.imaging import adjust
+from colorize_service.server.web import FOLDER
 from tests.support.service import ROOT
 
 CAMERA = ROOT / "examples" / "camera.jpg"
@@ -59,6 +62,12 @@ def test_a_look_is_shown_before_the_service_answers_and_as_the_service_makes_it(
     result = screen(coloured)
     assert np.abs(result - as_it_was).mean() > 4
     assert np.abs(result - preview).mean() < 3
+
+
+def test_the_browsers_warmth_is_the_services():
+    cb, cr = re.search(r"WARMEST = { cb: (-?\d+), cr: (-?\d+) }", (FOLDER / "js" / "looks.js").read_text()).groups()
+    neutral = np.full((1, 1, 2), 128, np.uint8)
+    assert [int(cb), int(cr)] == (adjust(neutral, warmth=1)[0, 0].astype(int) - 128).tolist()
 
 
 def test_colours_come_back_at_once_after_a_look_without_any(service, coloured):

@@ -42,25 +42,26 @@ export async function get(path) {
  * Posts a form and waits for the answer. Where the service has no room it is asked again after the time that it names.
  * @param {string} path
  * @param {Object<string, string|Blob>} fields
- * @param {{signal: AbortSignal, onSent?: (share: number) => void,
- *   onBusy?: (detail: string, seconds: number) => void}} how
+ * @param {{signal: AbortSignal, key?: string, onSent?: (share: number) => void,
+ *   onBusy?: (detail: string, seconds: number) => void}} how with the same `key` the same is not done twice
  * @returns {Promise<object>} the answer; if it is no list, with the token to delete what it stored as `deleteToken`
  * @throws {ServiceError}
  */
-export async function post(path, fields, { signal, onSent, onBusy }) {
+export async function post(path, fields, { signal, key, onSent, onBusy }) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   const since = performance.now();
   let renewed = false;
   for (;;) {
     try {
-      return await send(path, form, await token(signal), signal, onSent);
+      return await send(path, form, { "X-Firebase-AppCheck": await token(signal), "Idempotency-Key": key }, signal, onSent);
     } catch (error) {
       signal.throwIfAborted();
       if (error.status === 401 && !renewed) {
         renewed = true;
         if (!await freshToken(signal)) throw error;
-      } else if (ASK_AGAIN.has(error.status) && error.retryAfter && performance.now() - since < LONGEST) {
+      } else if (ASK_AGAIN.has(error.status) && error.retryAfter
+                 && performance.now() - since + 1000 * error.retryAfter < LONGEST) {
         await countDown(error.retryAfter, signal, (seconds) => onBusy?.(error.message, seconds));
       } else throw error;
     }
@@ -88,13 +89,13 @@ export async function erase(path, deleteToken) {
 }
 
 /** One request. XMLHttpRequest, because fetch cannot tell how much of a body has been sent. */
-function send(path, form, appCheckToken, signal, onSent) {
+function send(path, form, headers, signal, onSent) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.responseType = "text";
-    if (appCheckToken) request.setRequestHeader("X-Firebase-AppCheck", appCheckToken);
+    for (const [name, value] of Object.entries(headers)) if (value) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onSent?.(event.loaded / event.total);
     let sent = false;
     request.upload.onload = () => {

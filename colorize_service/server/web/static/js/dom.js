@@ -27,6 +27,9 @@ export async function decoded(url) {
   return image;
 }
 
+/** A name that nothing else has. */
+export const newId = () => [...crypto.getRandomValues(new Uint32Array(4))].join("-"); // randomUUID is for https alone
+
 /** Says a sentence that belongs to no photo; none hides it. @param {string} [sentence] */
 export function notice(sentence = "") {
   $("notice").textContent = sentence;

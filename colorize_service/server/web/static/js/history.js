@@ -35,7 +35,10 @@ export class History {
     return { steps: [...this.#steps], at: this.#at };
   }
 
-  /** Changes with the same tag in a row are one step, until {@link settle}. @param {Partial<Settings>} changes @param {string} tag */
+  /**
+   * Changes with the same tag in a row are one step, until {@link settle}.
+   * @param {Partial<Settings>} changes @param {string} tag
+   */
   change(changes, tag) {
     const next = { ...this.settings, ...changes };
     if (tag === this.#tag) this.#steps[this.#at] = next;

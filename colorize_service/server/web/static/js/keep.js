@@ -4,6 +4,7 @@
  */
 
 import { createStore, delMany, entries, keys, setMany } from "../vendor/idb-keyval.js";
+import { newId } from "./dom.js";
 
 const ABANDONED = 24 * 3600_000; // milliseconds after which photos of another tab, closed most likely, are deleted
 const [TAB, SELECTED] = ["colorize-tab", "colorize-selected"]; // in sessionStorage, which a reload keeps
@@ -41,7 +42,8 @@ export async function restored() {
   await delMany(old.flatMap(([owner, id]) => both(owner, id)), store);
   await noteWhetherAny();
   const selected = sessionStorage.getItem(SELECTED);
-  return mine.map(([, { kept, order }]) => ({ kept, order, file: files.get(kept.id), selected: kept.id === selected }))
+  return mine.filter(([[, id]]) => files.has(id))
+    .map(([, { kept, order }]) => ({ kept, order, file: files.get(kept.id), selected: kept.id === selected }))
     .sort((one, other) => one.order - other.order);
 }
 
@@ -64,9 +66,12 @@ class Keeper {
     if (this.#writes) return; // and looks again when it is done
     this.#writes = true;
     try {
-      for (let now; !this.#forgotten && (now = JSON.stringify(this.#picture.kept)) !== this.#written; this.#written = now) {
+      while (!this.#forgotten) {
+        const now = JSON.stringify(this.#picture.kept);
+        if (now === this.#written) break;
         ask(this.#picture, true);
         await this.#write(JSON.parse(now));
+        this.#written = now;
       }
       ask(this.#picture, false);
     } catch { // no room, or none for this site: the next change tries again
@@ -117,7 +122,7 @@ async function noteWhetherAny() {
 function tab() {
   const known = sessionStorage.getItem(TAB);
   if (known) return known;
-  const made = [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+  const made = newId();
   sessionStorage.setItem(TAB, made);
   return made;
 }

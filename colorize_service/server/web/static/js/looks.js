@@ -7,7 +7,8 @@ const WARMEST = { cb: -19, cr: 10 };
 const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114]; // their shares in luma
 // By how many levels a warmth of 1 raises red, green and blue over luma.
 const WARM = [1.402 * WARMEST.cr, -0.344136 * WARMEST.cb - 0.714136 * WARMEST.cr, 1.772 * WARMEST.cb];
-const FAITHFUL = [0.5, 1.5]; // strengths of a result of which another can be made: weaker ones lack levels, stronger ones are cut off
+// Strengths of a result of which another can be made: weaker ones lack levels, stronger ones are cut off.
+const FAITHFUL = [0.5, 1.5];
 
 /** @typedef {{saturation: number, warmth: number}} Look */
 

@@ -122,8 +122,8 @@ async function restore() {
     if (!localStorage.getItem("colorize-kept")) return;
     $("welcome").hidden = Boolean(sessionStorage.getItem("colorize-tab"));
     const found = await (await loadKeeper()).restored();
-    const [old, shown] = [found.map(({ kept, file }) => Picture.from(kept, file, limit)), found.findIndex((one) => one.selected)];
-    if (old.length) await add(old, old[Math.max(0, shown)]);
+    const old = found.map((one) => Picture.from(one.kept, one.file, limit));
+    if (old.length) await add(old, old[Math.max(0, found.findIndex((one) => one.selected))]);
   } catch { // this browser keeps nothing, or gives nothing back
   }
   if (!selected) show(null);

@@ -1,7 +1,7 @@
 /** One photo on its way: sent once, coloured as often as its settings change. */
 
 import { DISCARDED, isThere, ServiceError } from "./api.js";
-import { decoded } from "./dom.js";
+import { decoded, newId } from "./dom.js";
 import { History } from "./history.js";
 import { hasColours } from "./own-colours.js";
 import { Queue } from "./queue.js";
@@ -32,7 +32,7 @@ export class Picture extends EventTarget {
   result = null;
   /** When the work on it began, by performance.now(). */
   since = 0;
-  id = [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+  id = newId();
 
   #remote;
   #history = new History();

@@ -1,6 +1,7 @@
 /** What the service has of a photo: the upload, which is sent once, and the results that were made of it. */
 
 import { erase, post, ServiceError } from "./api.js";
+import { newId } from "./dom.js";
 import { megabytes } from "./words.js";
 
 export class Remote {
@@ -8,22 +9,24 @@ export class Remote {
   #most;
   #imageId;
   #stored;
+  #keys; // of calls whose answers are not here, by what is asked: with them an answer that was lost comes again
 
   /**
    * @param {File} file
    * @param {Promise<number>} most bytes that the service takes
-   * @param {{imageId: string?, stored: {path: string, token: string}[]}} [kept] what `kept` was
+   * @param {{imageId: string?, stored: {path: string, token: string}[], keys: [string, string][]}} [kept] what it was
    */
-  constructor(file, most, { imageId, stored } = { imageId: null, stored: [] }) {
+  constructor(file, most, { imageId, stored, keys } = { imageId: null, stored: [], keys: [] }) {
     this.#file = file;
     this.#most = most;
     this.#imageId = imageId;
     this.#stored = [...stored];
+    this.#keys = new Map(keys);
   }
 
   /** Plain data, to go on with after a reload. */
   get kept() {
-    return { imageId: this.#imageId, stored: this.#stored };
+    return { imageId: this.#imageId, stored: this.#stored, keys: [...this.#keys] };
   }
 
   /** Where the upload can be seen, once it is there. */
@@ -44,12 +47,11 @@ export class Remote {
         this.#imageId = await this.#send(signal, say);
         await onUpload();
       }
-      say({ kind: "colouring" });
       const fields = { image_id: this.#imageId, saturation: String(saturation), warmth: String(warmth) };
       if (hints.length) fields.hints = JSON.stringify(hints);
       if (prompt) fields.prompt = prompt;
       try {
-        const answer = await post("colorize", fields, { signal, onBusy: busy(say) });
+        const answer = await this.#call("colorize", fields, JSON.stringify(fields), say, { signal });
         return { src: this.#note(`results/${answer.filename}`, answer, signal), link: answer.download_url };
       } catch (error) {
         if (error.status !== 404 || again) throw error;
@@ -75,10 +77,24 @@ export class Remote {
       throw new ServiceError(`This file has ${megabytes(size)}; the service takes ${megabytes(most)}.`, 413);
     }
     const onSent = (share) => say(share < 1 ? { kind: "sending", share } : { kind: "colouring" });
-    onSent(0);
-    const answer = await post("upload", { file: this.#file }, { signal, onSent, onBusy: busy(say) });
+    const answer = await this.#call("upload", { file: this.#file }, "upload", say, { signal, onSent });
     this.#note(`uploads/${answer.filename}`, answer, signal);
     return answer.image_id;
+  }
+
+  async #call(path, fields, asked, say, how) {
+    const key = this.#keys.get(asked) ?? newId();
+    this.#keys.set(asked, key);
+    if (how.onSent) how.onSent(0); // and the key is kept
+    else say({ kind: "colouring" });
+    try {
+      const answer = await post(path, fields, { ...how, key, onBusy: busy(say) });
+      this.#keys.delete(asked);
+      return answer;
+    } catch (error) {
+      if (error.status) this.#keys.delete(asked);
+      throw error;
+    }
   }
 
   /** Notes what has been stored, also for who has given it up meanwhile. */

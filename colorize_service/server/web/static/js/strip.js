@@ -63,8 +63,10 @@ function update(item, picture, isSelected) {
 function showAll() {
   const count = shown.filter(({ state }) => state.kind === "done").length;
   $("save-all").disabled = saving || !count;
-  if (!saving) $("save-all").textContent = count === shown.length ? `Save all ${count}` : `Save ${count} of ${shown.length}`;
-  const failures = shown.filter(({ state }) => state.kind === "failed").map(({ name, state }) => `${name}: ${state.detail}`);
+  const all = count === shown.length ? `Save all ${count}` : `Save ${count} of ${shown.length}`;
+  if (!saving) $("save-all").textContent = all;
+  const failed = shown.filter(({ state }) => state.kind === "failed");
+  const failures = failed.map(({ name, state }) => `${name}: ${state.detail}`);
   if ($("failures").dataset.shown === failures.join("\n")) return;
   $("failures").dataset.shown = failures.join("\n");
   $("failures").replaceChildren(...failures.map((textContent) => element("li", { textContent })));

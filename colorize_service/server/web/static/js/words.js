@@ -1,7 +1,8 @@
 /** What the page says of a photo's state. */
 
 /** @typedef {{kind: "new"|"waiting"|"sending"|"colouring"|"busy"|"done"|"cancelled"|"failed",
- *   share?: number, detail?: string, seconds?: number, mayPass?: boolean}} State `mayPass`: whether to try again can help */
+ *   share?: number, detail?: string, seconds?: number, mayPass?: boolean}} State
+ *   `mayPass`: whether to try again can help */
 
 /** States in which somebody waits for the service. */
 const IN_WORK = new Set(["new", "waiting", "sending", "colouring", "busy"]);

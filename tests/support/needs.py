@@ -25,12 +25,8 @@ _FIXTURES = {
     "torch": {"colorizenet_checkpoint"},
 }
 _FOLDERS = {"web": {"browser", "server"}, "export": {"torch"}, "training": {"torch"}}
-_FILES = {
-    "test_faults.py": {"timed"},
-    "test_limits.py": {"timed"},
-    "test_limits_photos.py": {"timed"},
-    "test_slow_clients.py": {"timed"},
-}
+#: Files whose tests are timed.
+TIMED = {"test_faults.py", "test_limits.py", "test_limits_photos.py", "test_slow_clients.py"}
 # What a module imports at its head.
 _IMPORTS = {
     "server": r"boto3|moto|schemathesis|openapi_spec_validator|tests\.support\.(documented|brokers|fleet)",
@@ -49,7 +45,8 @@ def markers_of_path(path: Path) -> set[str]:
     imported = {
         name for name, modules in _IMPORTS.items() if re.search(rf"^(from|import) ({modules})\b", source, re.MULTILINE)
     }
-    return imported | _FOLDERS.get(path.parent.name, set()) | _FILES.get(path.name, set())
+    timed = {"timed"} if path.name in TIMED else set()
+    return imported | timed | _FOLDERS.get(path.parent.name, set())
 
 
 def markers_of_fixtures(fixtures: Iterable[str]) -> set[str]:

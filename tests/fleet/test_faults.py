@@ -202,6 +202,20 @@ def test_a_photo_that_the_broker_delivers_again_is_worked_on_once(running):
     assert (running.seen(SLOW), running.results()) == (before + 1, results + 1)
 
 
+def test_a_photo_whose_message_is_lost_on_its_way_is_sent_again(running):
+    """As one is that Redis hands to a worker at the moment when its connection breaks."""
+    before = running.seen(SLOW)
+    calls = [Call(url, gray(SLOW)) for url in running.urls]
+    running.wait_for_work(2)
+    calls.append(Call(running.urls[0], gray(SLOW)))
+    wait_until(lambda: running.board.llen("colorize") == 1, 10)
+    running.board.lpop("colorize")
+    running.release()
+    assert [call.result().status_code for call in calls] == [200] * 3
+    assert calls[-1].seconds < 15
+    assert running.seen(SLOW) == before + 3
+
+
 def test_clocks_that_are_apart_change_nothing_for_clients(running, gray_jpeg):
     for url, machine in zip(running.urls, (0, 30), strict=True):
         request_id = uuid.uuid4().hex

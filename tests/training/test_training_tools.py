@@ -107,5 +107,5 @@ def test_a_drawn_surface_is_taken_as_it_was_drawn(tmp_path, monkeypatch, capsys)
     surfaces.write_text(json.dumps({"drawn-0.png": {"coat": [outline]}}))
     monkeypatch.setattr(stray, "DRAWN", surfaces)
     on, reached, off, visible = stray_figures(capsys, "--photos", str(tmp_path))
-    assert on > 20 and reached > 95
+    assert on > 20 and reached > 85
     assert off < 2 and visible < 3

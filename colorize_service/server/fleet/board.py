@@ -203,6 +203,10 @@ class Board:
             pipe.delete(f"{_PREFIX}worker:{worker}")
             pipe.execute()
 
+    def messages(self, queue: str) -> int:
+        """How many messages wait in a line of Celery's on this server."""
+        return self._redis.llen(queue)
+
     def overview(self) -> tuple[int, list[Description]]:
         """How many photos wait for a worker, and what each worker that is ready tells of its model."""
         waiting, workers = self._run(scripts.OVERVIEW, self._keys("", "line", "workers"), _PREFIX)

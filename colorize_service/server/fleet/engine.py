@@ -157,13 +157,19 @@ class FleetEngine:
         """
         if task.upload is None:
             self._store.put("inbox", task.id, photo.data)
+        self._put_into_line(task, seconds)
+
+    def _put_into_line(self, task: Task, seconds: float | None = None) -> None:
         try:
             self._line.send(task, seconds or self._settings.queue_timeout + self._settings.work_timeout)
         except LineError as error:
             raise unreachable(error) from error
 
     def _send_again(self, task: Task, photo: Photo, reason: str) -> None:
-        self.send(task, photo)
+        if reason == "lost":
+            self._put_into_line(task)
+        else:
+            self.send(task, photo)
         self._figures.sent_again.labels(reason).inc()
 
     def _is_stored(self, photo_id: str) -> bool:

@@ -56,7 +56,7 @@ class LineFigures(StoreFigures):
         )
         self.sent_again = Counter(
             "colorize_fleet_sent_again",
-            "Photos that were put into the line once more: their worker was dead, or the broker had forgotten them.",
+            "Photos put into the line once more: their worker was dead, or the broker had forgotten or lost them.",
             ["reason"],
             registry=registry,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from colorize_service.inference.turn import Abandoned, Busy
 from colorize_service.server.fleet.board import LEASE_SECONDS, Board, BoardError, Progress
+from colorize_service.server.fleet.line import QUEUE
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task
 from colorize_service.server.fleet.outcomes import FAILED, worn
 from colorize_service.server.settings import Settings
@@ -14,6 +15,8 @@ from colorize_service.server.settings import Settings
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
+# A worker that has taken a message begins with its photo at once.
+_MESSAGE_SECONDS = 5.0
 
 
 class Waiting:
@@ -26,13 +29,14 @@ class Waiting:
     def __init__(self, board: Board, settings: Settings, task: Task, send: Callable[[str], None]):
         """
         Args:
-            send: puts the photo into the store and the line once more, for a reason: ``dead`` or ``forgotten``, as in
-                :class:`Progress`. Raises Busy if it cannot.
+            send: puts the photo into the line once more, for a reason: ``dead`` or ``forgotten``, as in
+                :class:`Progress`, or ``lost``, where only its message is missing. Raises Busy if it cannot.
         """
         self._board, self._settings, self._task, self._send = board, settings, task, send
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
+        self._look_for_message_at = time.monotonic() + _MESSAGE_SECONDS
         self.answered = False
         self._owed: str | None = None  # why the photo has to be sent again
 
@@ -62,7 +66,7 @@ class Waiting:
                 if progress.state == "finished" and finished:
                     return self._unheard(is_stored)
                 finished = progress.state == "finished"
-                self._send_again(progress)
+                self._send_again("lost" if self._is_lost(progress) else progress.state)
             except (BoardError, OSError):
                 self._steady_since = time.monotonic()
                 time.sleep(_LOOK_SECONDS / 4)
@@ -82,11 +86,27 @@ class Waiting:
             return Outcome("done")
         raise Busy("What became of the photo was lost on its way; please try again.", 1)
 
-    def _send_again(self, progress: Progress) -> None:
-        if progress.state in _WHY:
-            log.warning("Photo %s is sent again: its %s.", self._task.id, _WHY[progress.state])
-            self._owed = progress.state
-        if self._owed and progress.state != "finished":
+    def _is_lost(self, progress: Progress) -> bool:
+        """Whether the photo waits, but no message in the line is its own.
+
+        Redis hands a message over by ``BRPOP``; one on its way to a worker whose connection breaks is nowhere. RabbitMQ
+        keeps it.
+        """
+        now = time.monotonic()
+        if (
+            progress.state != "queued"
+            or now < self._look_for_message_at
+            or self._settings.replies != self._settings.broker
+        ):
+            return False
+        self._look_for_message_at = now + _MESSAGE_SECONDS
+        return self._board.messages(QUEUE) == 0
+
+    def _send_again(self, state: str) -> None:
+        if state in _WHY:
+            log.warning("Photo %s is sent again: its %s.", self._task.id, _WHY[state])
+            self._owed = state
+        if self._owed and state != "finished":
             with contextlib.suppress(Busy):
                 self._send(self._owed)
                 self._owed = None
@@ -96,4 +116,4 @@ class Waiting:
         return Busy(f"The photo {what}; please try again later.", 10)
 
 
-_WHY = {"dead": "worker is gone", "forgotten": "place in the line was lost"}
+_WHY = {"dead": "worker is gone", "forgotten": "place in the line was lost", "lost": "message was lost"}

@@ -8,11 +8,15 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 #: The client's own variable.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "colorize-metrics-"
+# The descriptor that holds the folder, if there is one, and who may change that.
+_held: list[int] = []
+_holding = threading.Lock()
 
 
 def make_own(storage: str) -> None:
@@ -33,22 +37,40 @@ def make_own(storage: str) -> None:
         with contextlib.suppress(OSError):
             folder = place or tempfile.gettempdir()
             _remove_dead(Path(folder))
-            own = tempfile.mkdtemp(prefix=mine, dir=folder)
-            # Held until the last process that has it ends.
-            fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_SH)
-            os.environ[VARIABLE] = own
+            os.environ[VARIABLE] = tempfile.mkdtemp(prefix=mine, dir=folder)
+            make_again()
             return
 
 
 def make_again() -> None:
-    """Make the folder if it has gone, as by systemd's cleaning of /tmp."""
-    with contextlib.suppress(OSError, KeyError):
-        Path(os.environ[VARIABLE]).mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder if it has gone, as by systemd's cleaning of /tmp, and hold it against :func:`_remove_dead`."""
+    with _holding, contextlib.suppress(OSError, KeyError):
+        own = Path(os.environ[VARIABLE])
+        # Until it is locked, a server that starts takes it for that of a dead one.
+        while not _is_held(own):
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                _hold(own)
 
 
 def remove_own() -> None:
     """Leave no figures behind."""
     shutil.rmtree(os.environ.get(VARIABLE, ""), ignore_errors=True)
+
+
+def _is_held(folder: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return any(os.path.samestat(os.fstat(descriptor), folder.stat()) for descriptor in _held)
+    return False
+
+
+def _hold(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    # Until the last process that has it ends: those forked from this one have it, too.
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    while _held:
+        os.close(_held.pop())
+    _held.append(descriptor)
 
 
 def _remove_dead(place: Path) -> None:

@@ -43,6 +43,16 @@ def test_figures_that_have_gone_are_counted_anew_and_cost_no_service(serve):
     assert not folder.exists()
 
 
+def test_figures_counted_anew_are_not_taken_for_those_of_a_dead_service_by_one_that_starts(serve):
+    service = serve()
+    (folder,) = Path("/dev/shm").glob(f"colorize-metrics-{service.pid}-*")
+    shutil.rmtree(folder)
+    _kill_a_worker(service.pid)
+    wait_until(lambda: value(service.url, "colorize_model_loaded") == 1, 60, service.log)
+    serve()
+    assert value(service.url, "colorize_model_loaded") == 1
+
+
 def test_a_temporary_folder_that_is_full_costs_neither_figures_nor_service(small_disk, tmp_path, serve):
     with contextlib.suppress(OSError):
         (small_disk / "filler").write_bytes(bytes(2_000_000))

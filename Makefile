@@ -77,15 +77,15 @@ bench-colorizenet: $(VENV)/.test
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
   --custom-compile-command "make lock"
 lock: | $(BIN)/uv
-	$(COMPILE) $(UPGRADE) --extra server --extra fleet --group test --output-file tests/requirements.txt
-	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --group check --output-file tests/requirements-check.txt
+	$(COMPILE) $(UPGRADE) --extra server --extra fleet --extra traces --group test --output-file tests/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --extra traces --group check --output-file tests/requirements-check.txt
 	$(COMPILE) -c tests/requirements.txt --extra server --output-file requirements.txt
 	$(COMPILE) -c tests/requirements.txt --group export --output-file export/requirements.txt
 	$(COMPILE) -c tests/requirements.txt --group training --output-file training/requirements.txt
 	$(COMPILE) -c tests/requirements.txt --group bench --output-file benchmarks/requirements.txt
-	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --overrides deploy/override-cpu.txt \
+	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --extra traces --overrides deploy/override-cpu.txt \
 	  --no-emit-package onnxruntime-gpu --output-file deploy/requirements-cpu.txt
-	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --extra cuda --output-file deploy/requirements-cuda.txt
+	$(COMPILE) -c tests/requirements.txt --extra server --extra fleet --extra traces --extra cuda --output-file deploy/requirements-cuda.txt
 
 clean:
 	rm -rf $(VENV) $(GENERATORS)/node_modules

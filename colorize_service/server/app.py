@@ -8,7 +8,7 @@ from flask_cors import CORS
 
 from colorize_service.colorizer import Colorizer
 from colorize_service.inference.model import Model, Setup
-from colorize_service.server import api, logs, origins, web
+from colorize_service.server import api, logs, origins, traces, web
 from colorize_service.server.answers import Answers, AnswersInFolder
 from colorize_service.server.app_check import AppCheckVerifier, NoServiceAccount
 from colorize_service.server.connection import RequestBody
@@ -32,11 +32,12 @@ def create_app(settings: Settings) -> Flask:
     """Wire the parts. The model is loaded in the background from the first request on, or by ``engine.start()``.
 
     Raises:
-        SettingsError: if the store of pictures cannot be used.
+        SettingsError: if the store of pictures cannot be used, or a package is missing.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.url_map.merge_slashes = False  # a redirect would be an answer that is no JSON
+    traces.begin(settings, "colorize", app)
     parts = _parts(app, settings)
     install(app, parts)
 

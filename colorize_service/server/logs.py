@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
+from colorize_service.server import traces
+
 log = logging.getLogger("colorize.request")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -50,9 +52,10 @@ def note(**fields: object) -> None:
 
 def _begin() -> None:
     g.started = time.perf_counter()
-    g.log_fields = {}
+    g.log_fields = traces.log_fields()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    traces.mark(request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:

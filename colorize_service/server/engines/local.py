@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from colorize_service.inference.session import DeviceUnavailable, OutOfMemory
 from colorize_service.inference.turn import Turn
 from colorize_service.likely import LikelyColour
 from colorize_service.options import Options
+from colorize_service.server import traces
 from colorize_service.server.engines.protocol import Description, Problem, Times
 from colorize_service.server.logs import note
 from colorize_service.server.metrics import Metrics
@@ -172,10 +174,14 @@ class LocalEngine:
         """Work on a photo in its turn: the ``value`` of what comes of it, also made within the turn, and the times."""
         colorizer = self._loaded().colorizer
         came = time.perf_counter()
-        with self._queue.turn(abandoned) as turn:
+        with ExitStack() as stack:
+            with traces.span("queue"):
+                turn = stack.enter_context(self._queue.turn(abandoned))
             began = time.perf_counter()
             self._metrics.queue_seconds.observe(began - came)
-            done = work(colorizer, turn)
+            with traces.span("work"):
+                done = work(colorizer, turn)
+                traces.mark(pixels=done.pixels, engine_ms=round(done.model_seconds * 1000, 1))
             self._metrics.engine_seconds.observe(done.model_seconds)
             times = Times(done.pixels, began - came, time.perf_counter() - began, done.model_seconds)
             return value(done), times

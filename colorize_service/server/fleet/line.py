@@ -8,6 +8,7 @@ from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from colorize_service.server import traces
 from colorize_service.server.fleet.messages import Task
 from colorize_service.server.settings import Settings
 
@@ -83,11 +84,21 @@ class Line:
         """
         for tries_left in (2, 1, 0):
             try:
-                self._app.send_task(
-                    TASK, [msgspec.to_builtins(task)], task_id=task.id, queue=QUEUE, retry=False, expiration=seconds
-                )
+                with traces.span(f"send {QUEUE}", "producer", photo=task.id):
+                    self._send(task, seconds)
                 return
             except (OperationalError, OSError) as error:
                 if not tries_left:
                     raise LineError(str(error)) from error
                 time.sleep(0.05)  # a connection of the pool from before the broker was restarted
+
+    def _send(self, task: Task, seconds: float) -> None:
+        self._app.send_task(
+            TASK,
+            [msgspec.to_builtins(task)],
+            task_id=task.id,
+            queue=QUEUE,
+            retry=False,
+            expiration=seconds,
+            headers=traces.headers(),
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from colorize_service.inference.turn import Busy
+from colorize_service.server import traces
 from colorize_service.server.fleet.figures import StoreFigures
 from colorize_service.server.storage.room import StorageFull
 from colorize_service.server.storage.store import Storage
@@ -48,7 +49,7 @@ class Store:
     def delete(self, collection: str, file_id: str) -> None:
         """Remove a file, if it is there; a store that cannot be reached keeps it, with a line in the log."""
         try:
-            with self._figures.store("delete"):
+            with traces.span("store delete"), self._figures.store("delete"):
                 self._storage.delete(collection, file_id)
         except Exception as error:  # of whichever store
             log.warning("Photo %s stays in %s: %s", file_id, collection, error)
@@ -56,7 +57,7 @@ class Store:
     def _patiently(self, operation: str, call: Callable[[], Value]) -> Value:
         for pause in (*self._pauses, None):
             try:
-                with self._figures.store(operation):
+                with traces.span(f"store {operation}"), self._figures.store(operation):
                     return call()
             except StorageFull:
                 raise

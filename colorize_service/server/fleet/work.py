@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 from colorize_service.imaging import open_photo
 from colorize_service.inference.turn import LOOK_SECONDS, Abandoned
 from colorize_service.options import Options
+from colorize_service.server import traces
 from colorize_service.server.engines.local import LocalEngine
 from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import WorkerFigures
@@ -151,5 +152,7 @@ class Work:
 
 
 def _log(task: Task, outcome: str, **fields: object) -> None:
-    extra = {"request_id": task.request_id, "photo": task.id, "outcome": outcome, **fields}
+    about = {"request_id": task.request_id, "photo": task.id, "outcome": outcome}
+    traces.mark(**about)
+    extra = about | fields | traces.log_fields()
     log.info("photo %s %s", task.id, outcome, extra=extra)

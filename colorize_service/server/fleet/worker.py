@@ -6,10 +6,11 @@ import time
 import warnings
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from celery.exceptions import CPendingDeprecationWarning, Reject, SecurityWarning
 
 from colorize_service.process import prepare_process
+from colorize_service.server import traces
 from colorize_service.server.app import local_engine
 from colorize_service.server.fleet.board import Board, BoardError
 from colorize_service.server.fleet.figures import WorkerFigures, serve
@@ -43,6 +44,7 @@ def run() -> int:
     prepare_process()
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     logging.getLogger("celery").setLevel(logging.WARNING)
+    traces.begin(settings, "colorize-worker")
     storage, metrics = open_storage(settings), Metrics()
     engine, queue = local_engine(settings, storage, metrics)
     engine.load()
@@ -62,10 +64,11 @@ def run() -> int:
 
 
 def _add_task(app: Celery, work: Work) -> None:
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
-    def photo(message: object) -> None:
+    @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
+    def photo(self: Task, message: object) -> None:
         try:
-            work.do(message)
+            with traces.span(f"process {QUEUE}", "consumer", self.request.get(traces.HEADER)):
+                work.do(message)
         except Held:
             time.sleep(_HELD_SECONDS)
             raise Reject(requeue=True) from None

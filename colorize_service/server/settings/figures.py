@@ -1,10 +1,10 @@
-"""What operators see: figures for Prometheus, and the log."""
+"""What operators see: figures for Prometheus, traces, and the log."""
 
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from colorize_service.server.settings.values import ListenAddress
+from colorize_service.server.settings.values import AbsoluteUrl, ListenAddress
 
 
 class FigureSettings(BaseModel):
@@ -19,6 +19,11 @@ class FigureSettings(BaseModel):
         ge=0,
         le=65535,
         description="Port of the figures alone; the same as `PORT`: there, for all who reach it; `0`: no figures.",
+    )
+
+    otel_exporter_otlp_endpoint: AbsoluteUrl | None = Field(
+        default=None,
+        description="Address of a collector to send traces to, by OTLP over HTTP, such as `http://collector:4318`.",
     )
 
     log_format: Literal["json", "text"] = Field(default="json", description="Log lines as JSON objects or for people.")

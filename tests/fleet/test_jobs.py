@@ -67,6 +67,19 @@ def test_a_job_whose_worker_is_killed_is_done_by_another(running, url):
     assert running.results() == before + 1
 
 
+def test_a_job_whose_message_is_lost_on_its_way_is_sent_again(running, url, gray_jpeg):
+    """As one is that Redis hands to a worker at the moment when its connection breaks."""
+    before = running.seen(SLOW)
+    working = [submit(url, gray(SLOW)).headers["Location"] for _ in running.fleet.workers]
+    running.wait_for_work(2)
+    job = submit(url, gray(SLOW)).headers["Location"]
+    wait_until(lambda: running.board.llen("colorize") == 1, 10)
+    running.board.lpop("colorize")
+    running.release()
+    assert [ended(each)["status"] for each in (*working, job)] == ["done"] * 3
+    assert running.seen(SLOW) == before + 3
+
+
 def test_a_cancelled_job_costs_no_inference_and_leaves_nothing(running, url):
     results, before = running.results(), running.seen(SLOW)
     jobs = [submit(url, gray(SLOW)).headers["Location"] for _ in range(2)]

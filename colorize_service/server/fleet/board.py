@@ -22,6 +22,8 @@ LEASE_SECONDS = 5
 WORKER_SECONDS = 15
 #: Seconds for which a job is kept, done or not.
 JOB_SECONDS = 24 * 3600
+#: Seconds after which a message that is neither in the line nor with a worker is lost.
+MESSAGE_SECONDS = 5
 #: Seconds that one has to send a lost job again.
 RESEND_SECONDS = 10
 #: Seconds for which it is remembered that a photo is finished.
@@ -84,9 +86,8 @@ class Board:
             job: its task, if nobody holds a connection for it.
         """
         seconds = WANTED_SECONDS if job is None else JOB_SECONDS
-        return bool(
-            self._run(scripts.ADMIT, self._keys(photo_id, "line", "wanted", "job"), photo_id, most, seconds, job or b"")
-        )
+        keys = self._keys(photo_id, "line", "wanted", "job", "jobs", "sent")
+        return bool(self._run(scripts.ADMIT, keys, photo_id, most, seconds, job or b"", MESSAGE_SECONDS))
 
     def wait(self, photo_id: str, seconds: float) -> Outcome | None:
         """The outcome, if it comes in this time.
@@ -130,7 +131,7 @@ class Board:
 
     def claim(self, photo_id: str, holder: str, most_attempts: int) -> Claim:
         """Take a photo into work, if it is to be."""
-        keys = self._keys(photo_id, "line", "wanted", "photo", "lease", "job", "jobs")
+        keys = self._keys(photo_id, "line", "wanted", "photo", "lease", "job")
         arguments = (photo_id, holder, LEASE_SECONDS, most_attempts, JOB_SECONDS)
         state, attempts = self._run(scripts.CLAIM, keys, *arguments)
         return Claim(state.decode(), attempts)
@@ -179,17 +180,27 @@ class Board:
                 pipe.exists(*self._keys(photo_id, "wanted"))
             return {photo_id for photo_id, waits in zip(ids, pipe.execute(), strict=True) if not waits}
 
-    def lost_jobs(self) -> list[tuple[str, bytes, int]]:
-        """Jobs whose workers are dead: id, task and how often it was begun. Each is said to one caller.
+    def lost_jobs(self, queue: str | None) -> list[tuple[str, bytes, int]]:
+        """Jobs whose workers are dead, or whose messages are nowhere: id, task and how often it was begun.
 
-        It is said again after :data:`RESEND_SECONDS`, unless that one has called :meth:`sent_again`.
+        Each is said to one caller, and again after :data:`RESEND_SECONDS`, unless that one has called
+        :meth:`sent_again`.
+
+        Args:
+            queue: the line, if its messages are on this server. Redis hands a message over by ``BRPOP``; one on its way
+                to a worker whose connection breaks is nowhere. RabbitMQ keeps it.
         """
-        found = self._run(scripts.LOST_JOBS, self._keys("", "jobs"), _PREFIX, RESEND_SECONDS)
+        keys = [*self._keys("", "jobs"), queue or ""]
+        found = self._run(scripts.LOST_JOBS, keys, _PREFIX, RESEND_SECONDS, int(queue is not None))
         return [(photo_id.decode(), task, int(attempts or 0)) for photo_id, task, attempts in found]
 
     def sent_again(self, photo_id: str) -> None:
         """A lost job waits for a worker again."""
-        self._redis.srem(self._keys("", "jobs")[0], photo_id)
+        job, sent = self._keys(photo_id, "job", "sent")
+        with self._redis.pipeline() as pipe:
+            pipe.hdel(job, "lost")
+            pipe.set(sent, 1, ex=MESSAGE_SECONDS)
+            pipe.execute()
 
     def announce(self, worker: str, description: Description) -> None:
         """A worker is ready, for the next :data:`WORKER_SECONDS`."""

@@ -23,16 +23,19 @@ _SECONDS = 1.0
 
 
 class Presence:
-    """Says it each second. Photos of jobs whose workers have died, it sends again."""
+    """Says it each second. Photos of jobs whose workers have died, or whose messages were lost, it sends again."""
 
-    def __init__(self, board: Board, line: Line, store: Store, model: Description, max_attempts: int):
+    def __init__(
+        self, board: Board, line: Line, queue: str | None, store: Store, model: Description, max_attempts: int
+    ):
         """
         Args:
+            queue: the line, if it is on the server of the board.
             model: of this worker.
             max_attempts: how often a job is begun at most.
         """
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self._board, self._line, self._store = board, line, store
+        self._board, self._line, self._queue, self._store = board, line, queue, store
         self._model, self._max_attempts = model, max_attempts
         self._held: dict[str, str] = {}
         self._ready = False
@@ -83,12 +86,12 @@ class Presence:
                 log.exception("The worker cannot say that it lives.")  # and goes on trying
 
     def _send_lost_jobs(self) -> None:
-        for photo_id, task, attempts in self._board.lost_jobs():
+        for photo_id, task, attempts in self._board.lost_jobs(self._queue):
             if attempts >= self._max_attempts:
                 self._board.finish(photo_id, worn(attempts))
                 self._store.delete("inbox", photo_id)
                 continue
-            log.warning("Job %s is sent again: its worker is gone.", photo_id)
+            log.warning("Job %s is sent again: its worker, or its message, is gone.", photo_id)
             with contextlib.suppress(LineError):
                 self._line.send(msgspec.json.decode(task, type=Task), JOB_SECONDS)
                 self._board.sent_again(photo_id)

@@ -11,15 +11,19 @@ All times are those of the server that runs them, so that clocks may differ. A p
 ``reply:ID``
     A list for the one who waits: the outcome.
 ``job:ID``
-    A hash, of a photo for which nobody holds a connection: its ``task``, and its ``outcome`` in the end; ``cancelled``.
+    A hash, of a photo for which nobody holds a connection: its ``task``, and its ``outcome`` in the end; ``cancelled``;
+    ``lost`` from when its worker is known to be dead until it is begun again.
+``sent:ID``
+    Of a job: its message may still be on its way.
 
 ``line`` has the ids that wait for a worker with the times until which they count, ``workers`` the names of workers with
-the times until which they count, ``jobs`` the ids of jobs in work.
+the times until which they count, ``jobs`` the ids of jobs that are not at their end.
 """
 
 _NOW = "local now = redis.call('TIME'); now = now[1] + now[2] / 1000000\n"
 
-#: (line, wanted, job) (id, most in line, seconds, task or ''): 1 if it may wait, 0 if the line is full.
+#: (line, wanted, job, jobs, sent) (id, most in line, seconds, task or '', seconds that a message takes): 1 if it may
+#: wait, 0 if the line is full.
 ADMIT = (
     _NOW
     + """
@@ -30,6 +34,8 @@ redis.call('SET', KEYS[2], 1, 'EX', ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[3], 'task', ARGV[4])
   redis.call('EXPIRE', KEYS[3], ARGV[3])
+  redis.call('SADD', KEYS[4], ARGV[1])
+  redis.call('SET', KEYS[5], 1, 'EX', ARGV[5])
 end
 return 1
 """
@@ -56,7 +62,7 @@ return {known == 1 and 'queued' or 'forgotten', attempts}
 """
 )
 
-#: (line, wanted, photo, lease, job, jobs) (id, holder, seconds of the lease, most attempts, seconds to remember).
+#: (line, wanted, photo, lease, job) (id, holder, seconds of the lease, most attempts, seconds to remember).
 CLAIM = """
 redis.call('ZREM', KEYS[1], ARGV[1])
 if redis.call('HEXISTS', KEYS[3], 'finished') == 1 then return {'finished', 0} end
@@ -67,7 +73,7 @@ redis.call('EXPIRE', KEYS[3], ARGV[5])
 if attempts > tonumber(ARGV[4]) then return {'worn', attempts} end
 redis.call('HSET', KEYS[3], 'begun', ARGV[2])
 redis.call('SET', KEYS[4], ARGV[2], 'EX', ARGV[3])
-if redis.call('EXISTS', KEYS[5]) == 1 then redis.call('SADD', KEYS[6], ARGV[1]) end
+redis.call('HDEL', KEYS[5], 'lost')
 return {'yours', attempts}
 """
 
@@ -115,18 +121,23 @@ if redis.call('EXISTS', KEYS[4]) == 1 then return {'working', ''} end
 return {'queued', ''}
 """
 
-#: (jobs) (prefix, seconds): ids and tasks of jobs whose workers are dead, and how often they were begun. Each is said
-#: to one caller, and to another after some seconds, in case that the first could not send it again.
+#: (jobs, messages) (prefix, seconds, whether messages are here): ids and tasks of jobs whose workers are dead, or whose
+#: messages are nowhere, and how often they were begun. Each is said to one caller, and to another after some seconds,
+#: in case that the first could not send it again.
 LOST_JOBS = """
 local lost = {}
+local none = ARGV[3] == '1' and redis.call('LLEN', KEYS[2]) == 0
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  if redis.call('EXISTS', ARGV[1] .. 'lease:' .. id) == 0 then
-    local task = redis.call('HGET', ARGV[1] .. 'job:' .. id, 'task')
-    if not task or redis.call('HEXISTS', ARGV[1] .. 'photo:' .. id, 'finished') == 1 then
-      redis.call('SREM', KEYS[1], id)
-    elseif redis.call('SET', ARGV[1] .. 'resent:' .. id, 1, 'NX', 'EX', ARGV[2]) then
-      redis.call('HDEL', ARGV[1] .. 'photo:' .. id, 'begun')
-      table.insert(lost, {id, task, redis.call('HGET', ARGV[1] .. 'photo:' .. id, 'attempts')})
+  local job, photo = ARGV[1] .. 'job:' .. id, ARGV[1] .. 'photo:' .. id
+  local task = redis.call('HGET', job, 'task')
+  if not task or redis.call('HEXISTS', photo, 'finished') == 1 then
+    redis.call('SREM', KEYS[1], id)
+  elseif redis.call('EXISTS', ARGV[1] .. 'lease:' .. id) == 0 then
+    if redis.call('HDEL', photo, 'begun') == 1 then redis.call('HSET', job, 'lost', 1) end
+    local nowhere = none and redis.call('EXISTS', ARGV[1] .. 'sent:' .. id) == 0
+    if (nowhere or redis.call('HEXISTS', job, 'lost') == 1)
+      and redis.call('SET', ARGV[1] .. 'resent:' .. id, 1, 'NX', 'EX', ARGV[2]) then
+      table.insert(lost, {id, task, redis.call('HGET', photo, 'attempts')})
     end
   end
 end

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from colorize_service.inference.turn import Abandoned, Busy
-from colorize_service.server.fleet.board import LEASE_SECONDS, Board, BoardError, Progress
+from colorize_service.server.fleet.board import LEASE_SECONDS, MESSAGE_SECONDS, Board, BoardError, Progress
 from colorize_service.server.fleet.line import QUEUE
 from colorize_service.server.fleet.messages import NotOurs, Outcome, Task
 from colorize_service.server.fleet.outcomes import FAILED, worn
@@ -15,8 +15,6 @@ from colorize_service.server.settings import Settings
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-# A worker that has taken a message begins with its photo at once.
-_MESSAGE_SECONDS = 5.0
 
 
 class Waiting:
@@ -36,7 +34,7 @@ class Waiting:
         self._turn_until = time.monotonic() + settings.queue_timeout
         self._until = self._turn_until + settings.work_timeout
         self._steady_since = time.monotonic() - LEASE_SECONDS
-        self._look_for_message_at = time.monotonic() + _MESSAGE_SECONDS
+        self._look_for_message_at = time.monotonic() + MESSAGE_SECONDS
         self.answered = False
         self._owed: str | None = None  # why the photo has to be sent again
 
@@ -99,7 +97,7 @@ class Waiting:
             or self._settings.replies != self._settings.broker
         ):
             return False
-        self._look_for_message_at = now + _MESSAGE_SECONDS
+        self._look_for_message_at = now + MESSAGE_SECONDS
         return self._board.messages(QUEUE) == 0
 
     def _send_again(self, state: str) -> None:

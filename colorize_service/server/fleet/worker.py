@@ -54,7 +54,8 @@ def run() -> int:
     board = Board(settings.replies)
     figures = WorkerFigures(metrics.registry, engine.describe().version)
     store = Store(storage, figures, LONG)
-    presence = Presence(board, Line(app), store, engine.describe(), settings.max_attempts)
+    line = QUEUE if settings.replies == settings.broker else None
+    presence = Presence(board, Line(app), line, store, engine.describe(), settings.max_attempts)
     serve(metrics.registry, settings.metrics_host, settings.metrics_port)
     Sweeper(storage, board).start()
     _add_task(app, Work(settings, engine, store, board, presence, figures))

@@ -105,7 +105,7 @@ def test_the_services_results_have_nothing_of_the_photos_metadata(colorize, date
     assert colorize("photo.jpg").returncode == 0
     url = serve().url
     answer = requests.post(f"{url}/colorize", files={"file": dated.read_bytes()}, timeout=60).json()
-    served = requests.get(answer["download_url"], timeout=10).content
+    served = requests.get(answer["download_url"], timeout=30).content
     assert segments(served) == BASELINE and served[13:18] == b"\0\0\1\0\1", "there is more than the picture"
     ours = without_metadata(dated.with_name("photo-color.jpg").read_bytes())
     assert ours[:13] + served[13:18] + ours[18:] == served

@@ -35,7 +35,7 @@ def test_the_same_photo_and_options_give_what_the_service_gives_but_for_metadata
     url = serve().url
     form = {"hints": '[{"x": 0.5, "y": 0.25, "color": "#2050c0"}]', "saturation": "1.5"}
     answer = requests.post(f"{url}/colorize", files={"file": gray_jpeg}, data=form, timeout=60).json()
-    served = requests.get(answer["download_url"], timeout=10).content
+    served = requests.get(answer["download_url"], timeout=30).content
     assert without_metadata(photo.with_name("photo-color.jpg").read_bytes()) == served
 
 

@@ -39,7 +39,7 @@ class Call(threading.Thread):
 
     def run(self) -> None:
         started = time.monotonic()
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.RequestException):
             files = {"file": self._photo}
             self.answer = requests.post(f"{self._url}/colorize", files=files, headers=self._headers, timeout=60)
         self.seconds = time.monotonic() - started
@@ -54,14 +54,15 @@ def test_a_fleet_answers_with_the_very_bytes_of_one_process(running, gray_jpeg):
     model = load_folder(EMBEDDED_BUNDLE, Setup("cpu", 1))
     colorizer = Colorizer(model, max_pixels=10**6)
     answer = Call(running.urls[0], gray_jpeg).result().json()
-    content = requests.get(answer["download_url"], timeout=5).content
+    content = requests.get(answer["download_url"], timeout=30).content
     assert content == colorizer.colorize(colorizer.open(gray_jpeg)).file
     other_replica = f"{running.urls[1]}/results/{answer['filename']}"
-    assert requests.get(other_replica, timeout=5).content == content
+    assert requests.get(other_replica, timeout=30).content == content
 
 
 def test_a_photo_can_be_followed_from_the_request_to_the_workers_log(running, gray_jpeg):
     assert Call(running.urls[0], gray_jpeg, **{"X-Request-ID": "follow-me"}).result().status_code == 200
+    wait_until(lambda: running.fleet.log().count('"follow-me"') == 2, 10, running.fleet.log)
     lines = [json.loads(line) for line in running.fleet.log().splitlines() if '"follow-me"' in line]
     request, work = sorted(lines, key=lambda line: line["logger"])
     assert request["logger"] == "colorize.request" and work["logger"] == "colorize.worker"
@@ -150,8 +151,8 @@ def test_clients_wait_while_the_broker_is_restarted(running, gray_jpeg):
     assert_error(refused, 503)
     assert refused.headers["Retry-After"]
     assert refused.elapsed.total_seconds() < 3, "nobody is there to wait for"
-    assert requests.get(f"{running.urls[0]}/live", timeout=5).status_code == 200
-    assert requests.get(f"{running.urls[0]}/health", timeout=5).status_code == 503
+    assert requests.get(f"{running.urls[0]}/live", timeout=30).status_code == 200
+    assert requests.get(f"{running.urls[0]}/health", timeout=30).status_code == 503
     running.broker.start()
     for call in calls:
         assert call.result().status_code == 200, call.answer.text
@@ -163,11 +164,11 @@ def test_where_the_store_is_away_clients_are_told_to_come_again(running, gray_jp
         refused = Call(running.urls[0], gray_jpeg).result()
         assert_error(refused, 503)
         assert refused.headers["Retry-After"]
-        wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=5).status_code == 503, 10)
-        assert requests.get(f"{running.urls[0]}/live", timeout=5).status_code == 200
+        wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=30).status_code == 503, 10)
+        assert requests.get(f"{running.urls[0]}/live", timeout=30).status_code == 200
     finally:
         running.fleet.bucket.start()
-    wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=5).status_code == 200, 10)
+    wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=30).status_code == 200, 10)
     assert Call(running.urls[0], gray_jpeg).result().status_code == 200
 
 
@@ -182,7 +183,7 @@ def test_a_result_is_stored_although_the_store_was_away_for_a_moment(running):
     running.fleet.bucket.start()
     answer = call.result()
     assert answer.status_code == 200, answer.text
-    assert requests.get(answer.json()["download_url"], timeout=5).status_code == 200
+    assert requests.get(answer.json()["download_url"], timeout=30).status_code == 200
     assert running.seen(SLOW) == before + 1
 
 
@@ -248,7 +249,7 @@ def test_a_machine_that_is_restarted_loses_nobodys_photo(running):
 def test_a_client_that_goes_while_its_photo_is_in_the_line_costs_no_inference(running, sends):
     before, part = running.seen(SLOW), b'name="file"\r\n\r\n' + gray(SLOW)
     if sends != "a photo":
-        uploaded = requests.post(f"{running.urls[0]}/upload", files={"file": gray(SLOW)}, timeout=10).json()
+        uploaded = requests.post(f"{running.urls[0]}/upload", files={"file": gray(SLOW)}, timeout=30).json()
         part = b'name="image_id"\r\n\r\n' + uploaded["image_id"].encode()
     busy = [Call(url, gray(SLOW)) for url in running.urls]
     running.wait_for_work(2)
@@ -337,12 +338,12 @@ def test_a_photo_that_kills_workers_ends_with_a_sentence(running, gray_jpeg):
     assert "2 times" in assert_error(answer, 500)
     assert running.seen(DEADLY) == before + 2
     assert all(worker.is_dead for worker in running.fleet.workers)
-    wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=5).status_code == 503, 20)
+    wait_until(lambda: requests.get(f"{running.urls[0]}/health", timeout=30).status_code == 503, 20)
     refused = Call(running.urls[0], gray_jpeg).result()
     assert "No worker" in assert_error(refused, 503) and refused.headers["Retry-After"]
-    assert requests.get(f"{running.urls[0]}/live", timeout=5).json() == {"status": "alive"}
-    uploaded = requests.post(f"{running.urls[0]}/upload", files={"file": gray_jpeg}, timeout=10).json()
-    assert requests.get(uploaded["image_url"], timeout=5).status_code == 200
+    assert requests.get(f"{running.urls[0]}/live", timeout=30).json() == {"status": "alive"}
+    uploaded = requests.post(f"{running.urls[0]}/upload", files={"file": gray_jpeg}, timeout=30).json()
+    assert requests.get(uploaded["image_url"], timeout=30).status_code == 200
 
 
 def test_with_rabbitmq_a_photo_whose_worker_is_killed_is_done_by_another(tmp_path, keys, every_answer_is_as_documented):

@@ -56,7 +56,7 @@ def test_every_figure_of_a_fleet_is_explained_and_on_the_dashboard(running):
     (worker, *_) = [worker for worker in running.fleet.workers if not worker.is_dead]
     names = set()
     for address in (f"{running.urls[0]}/metrics", worker.figures):
-        text = requests.get(address, timeout=10).text
+        text = requests.get(address, timeout=30).text
         names |= {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE colorize_")}
     names = {name for name in names if not name.endswith("_created")}
     assert len(names) >= 16

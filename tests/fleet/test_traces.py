@@ -53,6 +53,7 @@ def test_a_photo_has_one_trace_from_its_client_through_the_line_into_the_worker(
 def test_log_lines_of_both_processes_name_the_trace(traced, gray_jpeg):
     _, fleet = traced
     for part in (fleet.services[0], fleet.workers[0]):
+        wait_until(lambda part=part: '"mine"' in part.log(), 10, part.log)
         lines = [json.loads(line) for line in part.log().splitlines() if line.startswith("{")]
         assert TRACE in {line.get("trace_id") for line in lines if line.get("request_id") == "mine"}
 
@@ -72,8 +73,8 @@ def test_what_is_asked_every_few_seconds_is_not_traced(traced):
     collector, fleet = traced
     url = fleet.services[0].url
     for path in ("health", "live"):
-        assert requests.get(f"{url}/{path}", timeout=5).status_code == 200
-    assert requests.get(f"{url}/model", timeout=5).status_code == 200
+        assert requests.get(f"{url}/{path}", timeout=30).status_code == 200
+    assert requests.get(f"{url}/model", timeout=30).status_code == 200
     wait_until(lambda: any(span.name == "GET /model" for span in collector.spans()), 10)
     assert not [span for span in collector.spans() if span.get("url.path") in ("/health", "/live")]
 
@@ -97,7 +98,7 @@ def test_one_process_alone_is_traced_and_a_collector_that_is_gone_costs_it_nothi
         assert requests.post(f"{service.url}/colorize", files={"file": gray_jpeg}, timeout=30).status_code == 200
     started = time.monotonic()
     service.stop()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 def test_without_its_packages_the_service_says_what_to_install(monkeypatch):

@@ -61,7 +61,7 @@ def checkpoint(colorizenet_checkpoint):
 @pytest.fixture(scope="module")
 def service(colorizenet_bundle, running):
     service = running(wait_for_model=False, MODEL_BUNDLE=colorizenet_bundle, MAX_BATCH=4, ONNX_THREADS=1)
-    wait_until(lambda: requests.get(f"{service.url}/health", timeout=5).status_code == 200, 120, service.log)
+    wait_until(lambda: requests.get(f"{service.url}/health", timeout=30).status_code == 200, 120, service.log)
     return service
 
 
@@ -123,7 +123,7 @@ def open_clip_tower(path) -> torch.nn.Module:
 def colorize(service: Service, photo: bytes, **fields: object) -> bytes:
     response = requests.post(f"{service.url}/colorize", files={"file": photo}, data={"steps": 2} | fields, timeout=120)
     assert response.status_code == 200, response.text
-    return requests.get(response.json()["download_url"], timeout=5).content
+    return requests.get(response.json()["download_url"], timeout=30).content
 
 
 def test_a_photo_gets_colours_and_keeps_its_luminance_and_size(service, gray_photo, gray_jpeg):

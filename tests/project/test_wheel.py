@@ -175,7 +175,7 @@ def test_colorize_serve_serves(server_programs, tmp_path, gray_jpeg):
     try:
         wait_until(lambda: b"Loaded ColorizeNet-Lite" in log.read_bytes(), 30, log.read_text)
         answer = requests.post(f"http://127.0.0.1:{port}/colorize", files={"file": gray_jpeg}, timeout=60).json()
-        result = requests.get(answer["download_url"], timeout=10).content
+        result = requests.get(answer["download_url"], timeout=30).content
     finally:
         service.terminate()
         status = service.wait(timeout=60)

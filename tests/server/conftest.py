@@ -11,7 +11,7 @@ from tests.support.worst import deep_jpeg2000, deep_tiff, swelling_png
 def result(api, gray_jpeg) -> tuple[str, requests.Response]:
     """A stored result: its public address, and the answer there."""
     url = api.post("/colorize", gray_jpeg).json()["download_url"]
-    return url, requests.get(url, timeout=5)
+    return url, requests.get(url, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -23,5 +23,5 @@ def watched(running, keys):
         assert watched.post("/colorize", form(file=deep_jpeg2000(200, 200))).status_code == 200
         assert watched.post("/colorize", form(file=deep_tiff(200, 200))).status_code == 200
         for path in ("/openapi.json", "/docs", "/metrics"):
-            assert requests.get(watched.url + path, timeout=10).status_code == 200
+            assert requests.get(watched.url + path, timeout=30).status_code == 200
     return watched

@@ -49,7 +49,7 @@ def test_over_http(url, path, link, name):
         assert picture.error in response.json()["detail"]
     else:
         assert response.status_code == 200, response.text
-        stored = Image.open(io.BytesIO(requests.get(response.json()[link], timeout=5).content))
+        stored = Image.open(io.BytesIO(requests.get(response.json()[link], timeout=30).content))
         assert (stored.format, stored.size) == ("JPEG", picture.size)
 
 

@@ -227,7 +227,7 @@ def test_nobody_waits_long_for_a_store_that_says_nothing_and_nobody_after_him(op
                 ask("results", NO_SUCH_ID)
         with pytest.raises(StoreUnavailable, match="it cannot be reached"):
             storage.put("results", b"x")
-        assert time.monotonic() - first < 0.5, "what is known to be away is not asked by each"
+        assert time.monotonic() - first < 1, "what is known to be away is not asked by each"
 
 
 def test_a_store_that_has_answered_anybody_is_there_for_all(opened):

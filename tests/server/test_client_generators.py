@@ -37,7 +37,7 @@ def generate(tmp_path, monkeypatch):
 def fetch(url: str, folder: Path) -> Path:
     """The document of the service, as a file in the folder."""
     path = folder / "openapi.json"
-    path.write_bytes(requests.get(f"{url}/openapi.json", timeout=5).content)
+    path.write_bytes(requests.get(f"{url}/openapi.json", timeout=30).content)
     return path
 
 

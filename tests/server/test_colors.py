@@ -134,7 +134,7 @@ def test_each_colour_comes_out_as_it_was_shown_if_it_is_taken_as_a_hint(url, num
     colour = found[min(number, len(found) - 1)]["color"]
     hints = json.dumps([place | {"color": colour}])
     answer = requests.post(f"{url}/colorize", files={"file": file}, data={"hints": hints}, timeout=60).json()
-    result = Image.open(io.BytesIO(requests.get(answer["download_url"], timeout=5).content)).convert("RGB")
+    result = Image.open(io.BytesIO(requests.get(answer["download_url"], timeout=30).content)).convert("RGB")
     there = color.rgb2lab(np.asarray(result)[140:160, 140:160])[..., 1:].mean(axis=(0, 1))
     assert np.linalg.norm(there - ab(colour)) < 6
 
@@ -160,13 +160,13 @@ def test_the_place_is_that_of_the_upright_photo(url):
 
 def test_a_model_that_knows_of_one_picture_alone_says_that_it_tells_no_likely_colours(running, tmp_path, gray_jpeg):
     url = running(MODEL_BUNDLE=write_bundle(tmp_path / "bundle"), DEVICE="cpu").url
-    assert requests.get(f"{url}/model", timeout=5).json()["likely_colors"] is False
-    refusal = requests.post(f"{url}/colors", files={"file": gray_jpeg}, data=SKY, timeout=10)
+    assert requests.get(f"{url}/model", timeout=30).json()["likely_colors"] is False
+    refusal = requests.post(f"{url}/colors", files={"file": gray_jpeg}, data=SKY, timeout=30)
     assert "ColorizeNet" in assert_error(refusal, 400) and "likely" in refusal.json()["detail"]
 
 
 def test_without_a_model_it_is_503(serve, tmp_path, gray_jpeg):
     url = serve(wait_for_model=False, MODEL_BUNDLE=tmp_path).url
-    refusal = requests.post(f"{url}/colors", files={"file": gray_jpeg}, data=SKY, timeout=10)
+    refusal = requests.post(f"{url}/colors", files={"file": gray_jpeg}, data=SKY, timeout=30)
     assert_error(refusal, 503)
     assert int(refusal.headers["Retry-After"]) > 0

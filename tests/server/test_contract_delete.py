@@ -30,10 +30,10 @@ def delete(url: str, token: str | None = None) -> requests.Response:
 
 def test_with_its_token_a_picture_is_gone_and_stays_gone(picture):
     url, token = picture
-    assert requests.get(url, timeout=5).status_code == 200
+    assert requests.get(url, timeout=30).status_code == 200
     gone = delete(url, token)
     assert (gone.status_code, gone.content) == (204, b"") and "Content-Type" not in gone.headers
-    assert_error(requests.get(url, timeout=5), 404)
+    assert_error(requests.get(url, timeout=30), 404)
     assert_error(delete(url, token), 404)
 
 
@@ -49,7 +49,7 @@ def test_without_its_token_a_picture_stays(picture):
     for wrong in (None, "", changed, token[:-1], token.upper(), f"{token}0", "ä", "x" * 5000, f'"{token}"'):
         sentence = assert_error(delete(url, wrong and wrong.encode("utf-8")), 403)
         assert HEADER in sentence and token not in sentence
-    assert requests.get(url, timeout=5).status_code == 200
+    assert requests.get(url, timeout=30).status_code == 200
 
 
 def test_another_pictures_token_deletes_nothing(api, gray_jpeg):
@@ -90,7 +90,7 @@ def test_a_deleted_upload_cannot_be_colorized_and_what_was_sent_is_gone_too(api,
 def test_a_download_is_not_deleted_by_its_own_address(api, gray_jpeg):
     response = api.post("/colorize", gray_jpeg)
     url = response.json()["api_download_url"]
-    refused = requests.delete(url, headers=api.headers | {HEADER: response.headers[HEADER]}, timeout=5)
+    refused = requests.delete(url, headers=api.headers | {HEADER: response.headers[HEADER]}, timeout=30)
     assert_error(refused, 405)
 
 
@@ -99,7 +99,7 @@ def test_pages_of_other_origins_can_read_the_token_and_delete(api, gray_jpeg):
     response = api.post("/colorize", gray_jpeg, headers=api.headers | origin)
     assert HEADER in response.headers["Access-Control-Expose-Headers"]
     ask = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": HEADER.lower()}
-    preflight = requests.options(response.json()["download_url"], headers=origin | ask, timeout=5)
+    preflight = requests.options(response.json()["download_url"], headers=origin | ask, timeout=30)
     assert preflight.status_code == 200 and "DELETE" in preflight.headers["Access-Control-Allow-Methods"]
     assert HEADER.lower() in preflight.headers["Access-Control-Allow-Headers"].lower()
 

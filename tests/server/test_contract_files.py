@@ -40,42 +40,42 @@ def test_a_download_may_be_kept_by_its_client_and_by_no_cache_on_the_way(api, re
 def test_pages_of_other_origins_can_read_the_headers_that_they_need(api, result):
     names = "Content-Disposition, ETag, Idempotent-Replayed, Location, Preference-Applied, Retry-After, X-Delete-Token"
     for url in (result[0], f"{api.url}/health", f"{api.url}/missing"):
-        response = requests.get(url, headers={"Origin": "https://example.com"}, timeout=5)
+        response = requests.get(url, headers={"Origin": "https://example.com"}, timeout=30)
         exposed = {name.strip() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
         assert exposed == {*names.split(", "), "X-Request-ID"}
 
 
 def test_a_browser_that_has_the_file_is_not_sent_it_again(result):
     url, response = result
-    again = requests.get(url, headers={"If-None-Match": response.headers["ETag"]}, timeout=5)
+    again = requests.get(url, headers={"If-None-Match": response.headers["ETag"]}, timeout=30)
     assert (again.status_code, again.content) == (304, b"")
-    assert requests.get(url, headers={"If-None-Match": '"other"'}, timeout=5).status_code == 200
+    assert requests.get(url, headers={"If-None-Match": '"other"'}, timeout=30).status_code == 200
 
 
 def test_an_interrupted_download_can_be_continued(result):
     url, response = result
-    part = requests.get(url, headers={"Range": "bytes=100-299"}, timeout=5)
+    part = requests.get(url, headers={"Range": "bytes=100-299"}, timeout=30)
     assert (part.status_code, part.content) == (206, response.content[100:300])
     assert part.headers["Content-Range"] == f"bytes 100-299/{len(response.content)}"
-    stale = requests.get(url, headers={"Range": "bytes=100-", "If-Range": '"other"'}, timeout=5)
+    stale = requests.get(url, headers={"Range": "bytes=100-", "If-Range": '"other"'}, timeout=30)
     assert (stale.status_code, stale.content) == (200, response.content)
-    beyond = requests.get(url, headers={"Range": f"bytes={len(response.content)}-"}, timeout=5)
+    beyond = requests.get(url, headers={"Range": f"bytes={len(response.content)}-"}, timeout=30)
     assert_error(beyond, 416)
 
 
 def test_a_picture_is_not_sent_where_another_was_asked_for(result):
-    assert_error(requests.get(result[0], headers={"If-Match": '"other"'}, timeout=5), 412)
+    assert_error(requests.get(result[0], headers={"If-Match": '"other"'}, timeout=30), 412)
     for good in ("*", result[1].headers["ETag"], f'"other", {result[1].headers["ETag"]}'):
-        assert requests.get(result[0], headers={"If-Match": good}, timeout=5).content == result[1].content
+        assert requests.get(result[0], headers={"If-Match": good}, timeout=30).content == result[1].content
 
 
 def test_head_tells_a_files_size_without_sending_it(result):
     url, response = result
-    head = requests.head(url, timeout=5)
+    head = requests.head(url, timeout=30)
     assert head.status_code == 200 and head.content == b""
     assert int(head.headers["Content-Length"]) == len(response.content)
     assert head.headers["ETag"] == response.headers["ETag"]
-    assert requests.head(url, headers={"Range": "bytes=0-9"}, timeout=5).status_code == 200
+    assert requests.head(url, headers={"Range": "bytes=0-9"}, timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize(

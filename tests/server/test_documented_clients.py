@@ -83,7 +83,7 @@ def python(folder: Path, path: str, x: str, y: str, base: str, token: str) -> di
     exec(compile(block("python"), "docs/clients.md", "exec"), program)
 
     def choose(url: str, colors: list[dict]) -> str:
-        seen.update(first=url, colors=colors, there=requests.get(url, timeout=5).status_code)
+        seen.update(first=url, colors=colors, there=requests.get(url, timeout=30).status_code)
         return colors[-1]["color"]
 
     get_token = (lambda: token) if token else None
@@ -112,13 +112,13 @@ def test_a_documented_client_corrects_a_photo_and_leaves_its_result_alone(api, f
     camera = str(ROOT / "examples" / "camera.jpg")
     done = CLIENTS[language](folder, camera, str(X), str(Y), api.url, api.keys.token())
     assert done["there"] == 200 and len(done["colors"]) >= 2
-    result = Image.open(io.BytesIO(requests.get(done["url"], timeout=5).content)).convert("RGB")
+    result = Image.open(io.BytesIO(requests.get(done["url"], timeout=30).content)).convert("RGB")
     row, column = int(Y * result.height), int(X * result.width)
     there = np.asarray(result)[row - 8 : row + 8, column - 8 : column + 8].mean(axis=(0, 1))
     chosen = np.array([*bytes.fromhex(done["colors"][-1]["color"][1:])])
     assert np.abs(there - chosen).max() < 40
-    assert requests.get(done["first"], timeout=5).status_code == 404
-    assert requests.delete(done["url"], headers={"X-Delete-Token": done["token"]}, timeout=5).status_code == 204
+    assert requests.get(done["first"], timeout=30).status_code == 404
+    assert requests.delete(done["url"], headers={"X-Delete-Token": done["token"]}, timeout=30).status_code == 204
 
 
 @LANGUAGES

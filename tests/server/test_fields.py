@@ -21,7 +21,7 @@ def image_id(api, gray_jpeg) -> str:
 def picture(response: requests.Response) -> Image.Image:
     """The result that an answer links to."""
     assert response.status_code == 200, response.text
-    content = requests.get(response.json()["download_url"], timeout=5).content
+    content = requests.get(response.json()["download_url"], timeout=30).content
     return Image.open(io.BytesIO(content))
 
 
@@ -33,7 +33,7 @@ def test_a_colorized_upload_is_the_result_of_the_photo_itself_byte_for_byte(api,
     photo = encode(photo_of("coins", (150, 100)), form)
     upload = {"image_id": api.post("/upload", photo).json()["image_id"]}
     by_id, by_file = (
-        requests.get(response.json()["download_url"], timeout=5).content
+        requests.get(response.json()["download_url"], timeout=30).content
         for response in (api.post("/colorize", data=upload), api.post("/colorize", photo))
     )
     assert by_id == by_file

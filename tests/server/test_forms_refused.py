@@ -89,9 +89,9 @@ def test_a_body_that_ends_before_its_length_is_called_cut_off(service, photo):
 
 def test_the_token_is_judged_before_the_form(api, photo):
     for headers in ({"Content-Encoding": "gzip"}, {"Content-Type": "multipart/form-data"}):
-        assert_error(requests.post(f"{api.url}/upload", data=photo, headers=headers, timeout=10), 401)
+        assert_error(requests.post(f"{api.url}/upload", data=photo, headers=headers, timeout=30), 401)
         assert_error(
-            requests.post(f"{api.url}/upload", data=photo, headers=headers | api.headers, timeout=10),
+            requests.post(f"{api.url}/upload", data=photo, headers=headers | api.headers, timeout=30),
             (415 if "Content-Encoding" in headers else 400),
         )
 

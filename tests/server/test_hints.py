@@ -17,7 +17,7 @@ def colorize(url: str, photo: Image.Image, hints=None) -> np.ndarray:
     form = {} if hints is None else {"hints": hints if isinstance(hints, str) else json.dumps(hints)}
     response = requests.post(f"{url}/colorize", files={"file": encode(photo, "PNG")}, data=form, timeout=60)
     assert response.status_code == 200, response.text
-    content = requests.get(response.json()["download_url"], timeout=5).content
+    content = requests.get(response.json()["download_url"], timeout=30).content
     return color.rgb2lab(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))[..., 1:]
 
 
@@ -80,7 +80,7 @@ def test_a_hint_is_placed_on_the_upright_photo(url, coat):
     response = requests.post(
         f"{url}/colorize", files={"file": encode(lying, "PNG", exif=exif)}, data={"hints": hints}, timeout=60
     )
-    content = requests.get(response.json()["download_url"], timeout=5).content
+    content = requests.get(response.json()["download_url"], timeout=30).content
     ab = color.rgb2lab(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))[..., 1:]
     assert hue_distance(ab[297:317, 92:112], "#b03030") < 25
 

@@ -32,7 +32,7 @@ def post(service: Service, photo: bytes, **fields: object) -> requests.Response:
 def result(service: Service, photo: bytes, **fields: object) -> bytes:
     response = post(service, photo, **fields)
     assert response.status_code == 200, response.text
-    return requests.get(response.json()["download_url"], timeout=5).content
+    return requests.get(response.json()["download_url"], timeout=30).content
 
 
 def refused(response: requests.Response) -> str:
@@ -100,7 +100,7 @@ def test_a_field_of_another_model_is_refused_with_the_name_of_that_model(prompte
 
 
 def test_the_model_says_what_it_is_and_what_it_takes(prompted, hinted):
-    response = requests.get(f"{prompted.url}/model", timeout=5)
+    response = requests.get(f"{prompted.url}/model", timeout=30)
     assert response.status_code == 200
     assert response.json() == {
         "name": "Linear",
@@ -113,7 +113,7 @@ def test_the_model_says_what_it_is_and_what_it_takes(prompted, hinted):
         "likely_colors": False,
     }
     assert "/" not in response.text, "a path of the server"
-    answer = requests.get(f"{hinted.url}/model", timeout=5).json()
+    answer = requests.get(f"{hinted.url}/model", timeout=30).json()
     assert (answer["name"], answer["kind"], answer["fields"]) == ("ColorizeNet-Lite", "lite", {"hints": []})
     assert answer["likely_colors"] is True
 
@@ -121,7 +121,7 @@ def test_the_model_says_what_it_is_and_what_it_takes(prompted, hinted):
 def test_before_the_model_is_loaded_it_is_503_with_a_sentence(serve, tmp_path):
     service = serve(wait_for_model=False, MODEL_BUNDLE=tmp_path)
     wait_until(lambda: "cannot be loaded" in service.log(), 20, service.log)
-    response = requests.get(f"{service.url}/model", timeout=5)
+    response = requests.get(f"{service.url}/model", timeout=30)
     assert response.status_code == 503 and int(response.headers["Retry-After"]) > 0
     assert "cannot be loaded" in response.json()["detail"]
 
@@ -130,6 +130,6 @@ def test_a_request_takes_no_more_steps_than_the_operator_allows(running, tmp_pat
     service = running(MODEL_BUNDLE=write_bundle(tmp_path / "bundle"), DEVICE="cpu", MAX_STEPS=6)
     assert post(service, small, steps=6).status_code == 200
     assert "from 1 to 6" in refused(post(service, small, steps=7))
-    body = requests.get(f"{service.url}/openapi.json", timeout=5).json()["paths"]["/colorize"]["post"]["requestBody"]
+    body = requests.get(f"{service.url}/openapi.json", timeout=30).json()["paths"]["/colorize"]["post"]["requestBody"]
     steps = body["content"]["multipart/form-data"]["schema"]["properties"]["steps"]
     assert (steps["minimum"], steps["maximum"]) == (1, 6)

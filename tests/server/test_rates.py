@@ -29,9 +29,9 @@ def test_an_app_over_its_rate_is_told_when_to_come_back_and_others_are_served(li
         assert_error(refused, 429)
         assert 3500 <= int(refused.headers["Retry-After"]) <= 3601
     assert ask("1:1:ios:b").status_code == 200
-    results = requests.get(first[0].json()["download_url"], timeout=5)
+    results = requests.get(first[0].json()["download_url"], timeout=30)
     assert results.status_code == 200, "what is stored can still be seen"
-    refused = requests.post(f"{limited.url}/colorize", files={"file": gray_jpeg}, timeout=5)
+    refused = requests.post(f"{limited.url}/colorize", files={"file": gray_jpeg}, timeout=30)
     assert_error(refused, 401)
 
 

@@ -33,7 +33,7 @@ def picture(service: Service, photo: bytes, path: str = "colorize", **fields: ob
     answer = requests.post(f"{service.url}/{path}", files={"file": photo}, data=fields, timeout=60)
     assert answer.status_code == 200, answer.text
     folder = "results" if path == "colorize" else "uploads"
-    return requests.get(f"{service.url}/{folder}/{answer.json()['filename']}", timeout=5).content
+    return requests.get(f"{service.url}/{folder}/{answer.json()['filename']}", timeout=30).content
 
 
 def test_the_preset_and_the_interval_of_guidance_change_how_photos_are_sampled(prompted, small):
@@ -41,7 +41,7 @@ def test_the_preset_and_the_interval_of_guidance_change_how_photos_are_sampled(p
         prompted(**settings) for settings in ({}, {"PRESET": "fast"}, {"GUIDANCE_INTERVAL": "0.2-0.6"})
     )
     steps = [
-        requests.get(f"{service.url}/model", timeout=5).json()["fields"]["steps"]
+        requests.get(f"{service.url}/model", timeout=30).json()["fields"]["steps"]
         for service in (reference, fast, partly)
     ]
     assert steps == [4, 10, 4]
@@ -64,7 +64,7 @@ def test_stored_pictures_have_the_quality_that_the_operator_sets(serve, small, p
 def test_a_client_cannot_forge_a_line_of_the_text_log(serve):
     service = serve(LOG_FORMAT="text")
     for separator in ("%0A", "%0D%0A", "%0D", "%E2%80%A8", "%C2%85", "%1B[2K"):
-        requests.get(f"{service.url}/missing{separator}2026-01-01 ERROR forged", timeout=5)
+        requests.get(f"{service.url}/missing{separator}2026-01-01 ERROR forged", timeout=30)
     wait_until(lambda: service.log().count("forged") == 6, 5, service.log)
     for line in service.log().splitlines():
         assert "forged" not in line or re.match(r"[-\d]+ [:,\d]+ INFO +GET /missing\?", line), line

@@ -183,5 +183,5 @@ def test_a_full_store_refuses_photos_before_they_are_read_and_still_shows_its_pi
     for refused in (late, early):
         assert_error(refused, 503)
         assert "no room" in refused.json()["detail"] and refused.headers["Retry-After"] == "60"
-    assert requests.get(first["download_url"], timeout=5).status_code == 200
+    assert requests.get(first["download_url"], timeout=30).status_code == 200
     assert "STORAGE_QUOTA=1048576" in service.log()

@@ -72,8 +72,8 @@ class JuiceFS:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/minio/health/live", timeout=5).status_code == 200
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/minio/health/live", timeout=30).status_code == 200
+        except requests.RequestException:
             return False
 
     def names(self, collection: str) -> list[str]:

@@ -82,6 +82,6 @@ class SeaweedFS(Running):
 
     def _healthy(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/healthz", timeout=30).ok
+        except requests.RequestException:
             return False

@@ -8,7 +8,7 @@ from tests.support.service import Service, wait_until
 
 def samples(address: str) -> dict[tuple[str, frozenset], float]:
     """All figures at an address, by name and labels."""
-    response = requests.get(address, timeout=10)
+    response = requests.get(address, timeout=30)
     assert response.status_code == 200, response.text
     assert response.headers["Content-Type"].startswith("text/plain; version=")
     return {

@@ -29,10 +29,10 @@ def send(service, body, content_type="multipart/form-data; boundary=x", path="/u
 
 def assert_uploaded(response: requests.Response) -> None:
     assert response.status_code == 200, response.text
-    picture = requests.get(response.json()["image_url"], timeout=10).content
+    picture = requests.get(response.json()["image_url"], timeout=30).content
     assert Image.open(io.BytesIO(picture)).size == (60, 40)
 
 
 def result(response: requests.Response) -> bytes:
     assert response.status_code == 200, response.text
-    return requests.get(response.json()["download_url"], timeout=10).content
+    return requests.get(response.json()["download_url"], timeout=30).content

@@ -26,7 +26,7 @@ _FIXTURES = {
 }
 _FOLDERS = {"web": {"browser", "server"}, "export": {"torch"}, "training": {"torch"}}
 #: Files whose tests are timed.
-TIMED = {"test_faults.py", "test_limits.py", "test_limits_photos.py", "test_slow_clients.py"}
+TIMED = {"test_app_check_keys.py", "test_faults.py", "test_limits.py", "test_limits_photos.py", "test_slow_clients.py"}
 # What a module imports at its head.
 _IMPORTS = {
     "server": r"boto3|moto|schemathesis|openapi_spec_validator|tests\.support\.(documented|brokers|fleet)",

@@ -71,6 +71,6 @@ class Running:
 
     def is_well(self) -> bool:
         """Whether all is there, and nothing is left of earlier photos."""
-        healthy = all(requests.get(f"{url}/health", timeout=5).status_code == 200 for url in self.urls)
+        healthy = all(requests.get(f"{url}/health", timeout=30).status_code == 200 for url in self.urls)
         ready = all(worker.is_ready for worker in self.fleet.workers)
         return healthy and ready and not self.board.keys("colorize:lease:*")

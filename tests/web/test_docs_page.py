@@ -53,7 +53,7 @@ def call(page: Page, operation: str, **fields: str):
 
 
 def test_every_operation_of_the_document_is_shown(page, service):
-    document = requests.get(f"{service.url}/openapi.json", timeout=5).json()
+    document = requests.get(f"{service.url}/openapi.json", timeout=30).json()
     names = {operation["operationId"] for item in document["paths"].values() for operation in item.values()}
     blocks = page.locator(".opblock")
     expect(blocks).to_have_count(len(names))
@@ -69,7 +69,7 @@ def test_calls_can_be_tried_with_a_token_and_a_photo(page, service):
     answer = call(page, "Photos-colorize")
     expect(answer.locator(".response-col_status")).to_contain_text("200")
     result_id = re.search(r'"result_id": "([^"]+)"', answer.inner_text())[1]
-    assert requests.get(f"{service.url}/results/{result_id}.jpg", timeout=5).status_code == 200
+    assert requests.get(f"{service.url}/results/{result_id}.jpg", timeout=30).status_code == 200
     picture = call(page, "Pictures-result", filename=f"{result_id}.jpg").locator("img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 512

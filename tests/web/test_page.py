@@ -20,7 +20,7 @@ COAT = (0.2, 0.6)  # a dark coat in that photo
 
 
 def stored(visitor) -> bytes:
-    return requests.get(f"{visitor.url}/{visitor.result}", timeout=10).content
+    return requests.get(f"{visitor.url}/{visitor.result}", timeout=30).content
 
 
 def ab(jpeg: bytes) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_a_pasted_photo_gets_its_colours(visitor):
 
 def test_the_example_needs_no_photo_of_ones_own(visitor):
     visitor.page.get_by_role("button", name="Try it with this photo").click()
-    assert ab(requests.get(f"{visitor.url}/{visitor.wait_for_result()}", timeout=10).content).std() > 5
+    assert ab(requests.get(f"{visitor.url}/{visitor.wait_for_result()}", timeout=30).content).std() > 5
 
 
 def test_a_phone_offers_its_camera(visit, service):
@@ -168,7 +168,7 @@ def corrected(visitor):
 def test_a_colour_is_offered_as_it_is_and_follows_what_is_chosen(corrected):
     visitor, first = corrected
     assert hue_distance(around(ab(stored(visitor)), *COAT), "#b03030") < 25
-    old = Image.open(io.BytesIO(requests.get(f"{visitor.url}/{first}", timeout=10).content)).convert("RGB")
+    old = Image.open(io.BytesIO(requests.get(f"{visitor.url}/{first}", timeout=30).content)).convert("RGB")
     visitor.page.mouse.click(*visitor.point(0.6, 0.8))
     offered = list(bytes.fromhex(visitor.page.locator("#colour").input_value()[1:]))
     assert np.abs(offered - around(np.asarray(old).astype(int), 0.6, 0.8).mean(axis=(0, 1))).max() < 60
@@ -211,7 +211,7 @@ def test_the_copied_link_leads_to_the_result(visitor, photo_path):
     visitor.wait_for_result()
     visitor.page.get_by_role("button", name="Copy link").click()
     expect(visitor.page.locator("#status")).to_have_text("The link is copied.")
-    assert requests.get(visitor.page.evaluate("navigator.clipboard.readText()"), timeout=10).content == stored(visitor)
+    assert requests.get(visitor.page.evaluate("navigator.clipboard.readText()"), timeout=30).content == stored(visitor)
 
 
 def test_without_a_clipboard_the_link_is_there_to_be_copied_by_hand(visitor, photo_path):
@@ -220,7 +220,7 @@ def test_without_a_clipboard_the_link_is_there_to_be_copied_by_hand(visitor, pho
     visitor.wait_for_result()
     visitor.page.get_by_role("button", name="Copy link").click()
     link = visitor.page.get_by_label("Link to the result").input_value()
-    assert requests.get(link, timeout=10).content == stored(visitor)
+    assert requests.get(link, timeout=30).content == stored(visitor)
 
 
 def test_several_photos_are_a_strip_with_a_progress_for_each(service, visitor, photo_path, letter_path):

@@ -41,7 +41,7 @@ def test_the_bin_deletes_the_photo_and_all_its_results_from_the_service(page):
     bin_it(visitor)
     expect(visitor.page.locator("#welcome")).to_be_visible()
     wait_until(lambda: stored(service) == [], 20, lambda: str(stored(service)))
-    assert requests.get(f"{service.url}/{first}", timeout=5).status_code == 404
+    assert requests.get(f"{service.url}/{first}", timeout=30).status_code == 404
     expect(visitor.page.locator("#notice")).to_be_hidden()
 
 
@@ -52,7 +52,7 @@ def test_the_bin_deletes_one_photo_and_leaves_the_others(page, photo_path):
     bin_it(visitor)
     wait_until(lambda: stored(service) == ["originals", "results", "uploads"], 20, lambda: str(stored(service)))
     visitor.wait_for_result()
-    assert requests.get(f"{service.url}/{visitor.result}", timeout=5).status_code == 200
+    assert requests.get(f"{service.url}/{visitor.result}", timeout=30).status_code == 200
 
 
 def test_a_photo_that_is_deleted_while_it_is_in_work_leaves_nothing_either(page):

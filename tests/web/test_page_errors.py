@@ -10,7 +10,7 @@ from tests.conftest import encode
 
 
 def test_a_refused_photo_is_told_in_the_services_words_and_the_next_one_works(visitor, letter_path, photo_path):
-    refusal = requests.post(f"{visitor.url}/upload", files={"file": letter_path.read_bytes()}, timeout=10)
+    refusal = requests.post(f"{visitor.url}/upload", files={"file": letter_path.read_bytes()}, timeout=30)
     visitor.choose(letter_path)
     expect(visitor.page.get_by_role("alert").filter(visible=True)).to_have_text(refusal.json()["detail"])
     expect(visitor.page.get_by_role("button", name="Delete this photo")).to_be_visible()

@@ -31,15 +31,15 @@ def test_a_prompt_can_be_given_to_a_model_that_takes_one_and_the_result_follows(
     visitor.page.press("#prompt", "Enter")
     expect(visitor.page.locator("#after")).not_to_have_attribute("src", re.compile(re.escape(first)))
     second = visitor.wait_for_result()
-    pictures = [requests.get(f"{service.url}/{path}", timeout=10).content for path in (first, second)]
+    pictures = [requests.get(f"{service.url}/{path}", timeout=30).content for path in (first, second)]
     assert pictures[0] != pictures[1]
 
 
 def test_the_document_lists_the_fields_of_the_loaded_model_alone(service):
-    document = requests.get(f"{service.url}/openapi.json", timeout=5).json()
+    document = requests.get(f"{service.url}/openapi.json", timeout=30).json()
     form = document["paths"]["/colorize"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"][
         "properties"
     ]
-    fields = requests.get(f"{service.url}/model", timeout=5).json()["fields"]
+    fields = requests.get(f"{service.url}/model", timeout=30).json()["fields"]
     assert set(form) == {"file", "image_id", "saturation", "warmth", "hints"} | set(fields)
     assert "prompt" in fields and "hints" not in fields

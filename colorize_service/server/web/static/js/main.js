@@ -20,7 +20,7 @@ let selected = null;
 let asksForModel = false; // or knows it
 let refused = false;
 let model = null;
-/** What corrects colours; it is loaded with the first photo, not before. @type {typeof import("./hints.js")?} */
+/** What corrects colours; it is there with the first photo, not before. @type {typeof import("./hints.js")?} */
 let corrections = null;
 /** What keeps photos over a reload; null in it: it could not be loaded. @type {Promise<typeof import("./keep.js")?>?} */
 let keeper = null;
@@ -116,6 +116,12 @@ function loadKeeper() {
   return keeper ??= load();
 }
 
+/** Loads what the first photo will need, while somebody looks for it. */
+function loadRest() {
+  loadKeeper();
+  import("./hints.js").catch(() => {}); // said with the photo
+}
+
 /** Brings back what this tab had before a reload. */
 async function restore() {
   try {
@@ -160,6 +166,6 @@ function remove() {
 }
 
 $("remove").addEventListener("click", remove);
-for (const event of ["pointerdown", "keydown", "dragenter"]) addEventListener(event, loadKeeper, { once: true });
+for (const event of ["pointerdown", "keydown", "dragenter"]) addEventListener(event, loadRest, { once: true });
 listen(take);
 restore();

@@ -8,9 +8,10 @@ from tests.web.test_page import COAT, place_hint
 
 CAMERA = ROOT / "examples" / "camera.jpg"
 KEPT = """async () => {
-  const open = indexedDB.open(`colorize ${location.pathname}`);
+  const name = `colorize ${location.pathname}`;
+  if (!(await indexedDB.databases()).some((each) => each.name === name)) return [];  // to open it would be to make it
+  const open = indexedDB.open(name);
   await new Promise((resolve) => { open.onsuccess = resolve; });
-  if (!open.result.objectStoreNames.length) return [];
   const all = open.result.transaction("photos").objectStore("photos").getAll();
   await new Promise((resolve) => { all.onsuccess = resolve; });
   open.result.close();

@@ -85,7 +85,7 @@ def test_a_scan_of_16_bits_keeps_them_all(colorize, tmp_path, kind):
 def test_results_keep_the_photos_metadata_and_say_what_made_them(colorize, dated):
     assert colorize("photo.jpg").returncode == 0
     tags = exiftool.read(dated.with_name("photo-color.jpg"), *KEPT, *PLACE, "XResolution", "Software", "Warning")
-    made_by = f"ColorizeNet-Lite 1.3.0 (Colorize {__version__})"
+    made_by = f"ColorizeNet-Lite 1.4.0 (Colorize {__version__})"
     assert tags == KEPT | {"GPSLatitude": 52.5, "GPSLatitudeRef": "N", "XResolution": 600, "Software": made_by}
 
 

@@ -18,7 +18,7 @@ def total(figures: dict, name: str, **labels: str) -> float:
 def test_the_figures_of_a_fleet_tell_of_line_workers_attempts_and_store(running, gray_jpeg):
     url = running.urls[0]
     addresses = [f"{url}/metrics", *(worker.figures for worker in running.fleet.workers)]
-    wait_until(lambda: total(samples(addresses[0]), "colorize_fleet_workers", version="1.3.0") == 2, 20)
+    wait_until(lambda: total(samples(addresses[0]), "colorize_fleet_workers", version="1.4.0") == 2, 20)
     before = [samples(address) for address in addresses]
 
     def more(name: str, **labels: str) -> tuple[float, float]:
@@ -32,7 +32,7 @@ def test_the_figures_of_a_fleet_tell_of_line_workers_attempts_and_store(running,
     for _ in range(3):
         assert requests.post(f"{url}/colorize", files={"file": gray_jpeg}, timeout=30).status_code == 200
     assert requests.post(f"{url}/colorize", files={"file": gray_jpeg[:20_000]}, timeout=30).status_code == 400
-    assert more("colorize_worker_photos_total", outcome="done", version="1.3.0") == (0, 3)
+    assert more("colorize_worker_photos_total", outcome="done", version="1.4.0") == (0, 3)
     assert more("colorize_worker_photos_total", outcome="image") == (0, 1)
     assert more("colorize_worker_seconds_count") == more("colorize_worker_attempts_sum") == (0, 4)
     assert more("colorize_store_seconds_count", operation="put") == (4, 3)

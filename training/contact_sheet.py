@@ -1,6 +1,7 @@
 """Draw a contact sheet: ``python -m training.contact_sheet --photos DIR --bundle DIR --out FILE``.
 
-Each photo three times: gray, colorized, original. They are taken by a fixed seed, none chosen by hand.
+Each photo three times: gray, colorized, original. They are taken by a fixed seed, none chosen by hand; or, with
+``--worst``, they are those with the largest error.
 """
 
 import argparse
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from training import metrics
+from training.evaluate import SIDE, chroma_of
 from training.photos import SPLITS, Photo, validation_photos
-from training.shipped import Pixels, Shipped
+from training.shipped import Pixels, Shipped, resized
 
 CELL = 148
 GAP = 4
@@ -20,6 +23,16 @@ GAP = 4
 def choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     """``count`` of the photos by seed, in the order in which the seed drew them."""
     return [photos[i] for i in np.random.default_rng(seed).choice(len(photos), count, replace=False)]
+
+
+def worst(photos: Sequence[Photo], count: int, model: Shipped) -> list[Photo]:
+    """``count`` of the photos, those with the largest chroma error, the largest first."""
+
+    def error(photo: Photo) -> float:
+        made, true = (chroma_of(resized(rgb, SIDE, SIDE)) for rgb in (model.colorize(photo.data), photo.rgb))
+        return metrics.chroma_error(made, true)
+
+    return sorted(photos, key=error, reverse=True)[:count]
 
 
 def triple(photo: Photo, model: Shipped) -> tuple[Pixels, Pixels, Pixels]:
@@ -50,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--columns", type=int, default=4, help="triples in a row")
     parser.add_argument("--seed", type=int, default=24)
+    parser.add_argument("--worst", action="store_true", help="those with the largest error, instead of by seed")
     args = parser.parse_args(argv)
-    model = Shipped(args.bundle)
-    photos = choose(validation_photos(args.photos, args.split), args.count, args.seed)
+    model, photos = Shipped(args.bundle), validation_photos(args.photos, args.split)
+    photos = worst(photos, args.count, model) if args.worst else choose(photos, args.count, args.seed)
     draw([triple(photo, model) for photo in photos], args.columns).save(args.out, quality=88)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB: {', '.join(photo.name for photo in photos)}")
 

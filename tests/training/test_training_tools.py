@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorize_service import EMBEDDED_BUNDLE
 from tests.support.training import undisturbed
-from training import calibrate, checkpoints, contact_sheet, evaluate, released, stray
+from training import calibrate, checkpoints, contact_sheet, evaluate, faces, released, stray
 from training.batches import make_batch
 from training.contact_sheet import CELL, GAP
 from training.network import ColorizeNetLite
@@ -78,6 +78,37 @@ def test_the_contact_sheet_shows_gray_result_and_photo_side_by_side(photos, tmp_
         width, height = CELL, round(CELL * rgb.shape[0] / rgb.shape[1])
         middle = cells[2][(CELL - height) // 2 :][:height]
         assert np.abs(middle.astype(int) - resized(rgb, width, height)).mean() < 4
+
+
+def test_the_worst_photos_of_a_contact_sheet_are_those_with_the_largest_error(photos):
+    model, all_of_them = Shipped(EMBEDDED_BUNDLE), list(validation_photos(photos, "val-diverse"))
+
+    def error(photo):
+        made, true = (evaluate.chroma_of(resized(rgb, 256, 256)) for rgb in (model.colorize(photo.data), photo.rgb))
+        return np.hypot(*(made - true)).mean()
+
+    found = contact_sheet.worst(all_of_them, 2, model)
+    assert [photo.name for photo in found] == [photo.name for photo in sorted(all_of_them, key=error)[:-3:-1]]
+
+
+def test_faces_are_told_apart_by_their_lightness_and_compared_in_their_middle(capsys, tmp_path):
+    with tarfile.open(tmp_path / "val.tar", "w") as tar:
+        for number, level in enumerate((60, 200, 130)):
+            rgb = np.full((64, 64, 3), (255, 0, 0), np.uint8)  # what is around a face counts for nothing
+            rgb[20:52, 16:48] = (min(255, level + 40), level, level - 20)
+            file = io.BytesIO()
+            Image.fromarray(rgb).save(file, "JPEG", quality=95, subsampling=0)
+            member = tarfile.TarInfo(f"faces-{number}.jpg")
+            member.size = len(file.getvalue())
+            tar.addfile(member, io.BytesIO(file.getvalue()))
+    faces.main(["--photos", str(tmp_path), "--bundle", str(EMBEDDED_BUNDLE)])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| dark", "| middle", "| light"]
+    lightness = [int(row[2]) for row in rows]
+    assert lightness == sorted(lightness) and lightness[0] < 45 and lightness[2] > 75
+    for row in rows:
+        a, b = map(float, row[3].split(", "))
+        assert 5 < a < 25 and 5 < b < 25 and float(row[5]) == pytest.approx(np.hypot(a, b), abs=0.3)
 
 
 def stray_figures(capsys, *arguments: str) -> tuple[float, ...]:

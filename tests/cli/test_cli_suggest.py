@@ -6,9 +6,13 @@ import pty
 import re
 import subprocess
 
+import pytest
+
 from tests.support.command import COMMAND, ENVIRONMENT, names
 from tests.support.linear_bundle import write_bundle
 from tests.support.service import ROOT
+
+pytestmark = pytest.mark.slow  # each starts the command, which loads the model
 
 CAMERA = str(ROOT / "examples" / "camera.jpg")
 
